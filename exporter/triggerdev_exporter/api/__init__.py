@@ -1,0 +1,1 @@
+"""The edge towards Trigger.dev: requests, budget, dialects. Bytes stop here; records come out."""
