@@ -75,8 +75,8 @@ class Dialect(Protocol):
 
     def current_deployment(self) -> Call[Deployment] | None: ...
 
-    def deployment(self, deployment_id: str) -> Call[Deployment]:
-        """One deployment with its task list."""
+    def deployment_tasks(self, deployment_id: str) -> Call[tuple[str, ...]] | None:
+        """The task ids of one deployment, empty before its worker is built; ``None`` where the list tells them."""
         ...
 
     def tokens(
