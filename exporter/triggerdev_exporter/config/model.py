@@ -1,0 +1,178 @@
+"""What a config holds, as frozen models: the shape, the defaults, the meaning of every key.
+
+`WrittenConfig` is what a person may write; `Config` is what the program gets, with keys read, names given and the
+state's path decided (`targets.py`, `load.py`). In a file a duration is text with a unit; in code it is a number of
+milliseconds, and a share a fraction. Sentences about mistakes are not here (`wording.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import model_validator as whole
+
+from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
+from triggerdev_exporter.config.addresses import Listen, parse_api_url, parse_listen
+from triggerdev_exporter.config.labels import check_label_name, check_label_value
+from triggerdev_exporter.config.mistakes import Unfit, found
+from triggerdev_exporter.config.state_path import parse_state
+from triggerdev_exporter.config.units import format_duration, format_percent, parse_duration, parse_percent
+
+WRITTEN = {"written": True}
+"""The validation context that says: this comes from a person, so numbers want units."""
+
+CLOUD = "https://api.trigger.dev"
+
+
+def _as_written(parse: Callable[[object], object]) -> BeforeValidator:
+    def read(value: object, info: ValidationInfo) -> object:
+        return parse(value) if info.context or isinstance(value, str) else value
+
+    return BeforeValidator(read)
+
+
+def _between(low: float, high: float, show: Callable[[Any], str]) -> AfterValidator:
+    def check(value: Any) -> Any:
+        if not low <= value <= high:
+            raise Unfit("range", f"{show(value)} is out of range; between {show(low)} and {show(high)} is possible")
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_name(name: str) -> str:
+    if not name.strip() or len(name) > 64 or not name.isprintable():
+        raise Unfit("name", f"{found(name)} is not a name for a target; use 1 to 64 visible characters")
+    return name
+
+
+def _check_batch(batch: str) -> str:
+    if not re.fullmatch(r"batch_[0-9A-Za-z]+", batch):
+        raise Unfit("batch", f'{found(batch)} is not the id of a batch; it looks like "batch_…"')
+    return batch
+
+
+def _check_branch(branch: str) -> str:
+    # It becomes a header.
+    if not re.fullmatch(r"[!-~]{1,255}", branch):
+        raise Unfit("branch", f"{found(branch)} is not the name of a branch")
+    return branch
+
+
+_Interval = Annotated[int, _as_written(parse_duration), _between(SECOND, DAY, format_duration)]
+_Lookback = Annotated[int, _as_written(parse_duration), _between(0, 7 * DAY, format_duration)]
+_Share = Annotated[float, _as_written(parse_percent), _between(0.001, 1.0, format_percent)]
+_Labels = Mapping[Annotated[str, AfterValidator(check_label_name)], Annotated[str, AfterValidator(check_label_value)]]
+
+
+class Model(BaseModel):
+    """Frozen, strict, and no key that means nothing. A key without a value is as if it was not written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    @whole(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+class Quota(Model):
+    requests_per_minute: Annotated[int, _between(1, 1_000_000, str)] = Field(
+        1500, description="How fast the server refills the bucket of this environment; 1500 in the cloud."
+    )
+    share: _Share = Field(0.1, description="Our part of it; the rest is left to your own calls. 100% is legal.")
+
+
+class Intervals(Model):
+    """How often each collector looks, in milliseconds."""
+
+    runs: _Interval = Field(30 * SECOND, description="How often new and changed runs are read.")
+    queues: _Interval = Field(30 * SECOND, description="How often queue depths are read.")
+    batches: _Interval = Field(30 * SECOND, description="How often open batches are read.")
+    schedules: _Interval = Field(5 * MINUTE, description="How often schedules are read.")
+    deployments: _Interval = Field(5 * MINUTE, description="How often deployments are read.")
+    waitpoints: _Interval = Field(5 * MINUTE, description="How often waitpoint tokens are read.")
+
+
+class _AnyTarget(Model):
+    labels: _Labels = Field(
+        default_factory=dict,
+        description="Static labels on every series of this target. All targets get the same names, missing ones empty.",
+    )
+    api_url: Annotated[str, BeforeValidator(parse_api_url)] = Field(
+        CLOUD, description="The origin of the API: the cloud, or where your own server answers."
+    )
+    branch: Annotated[str, AfterValidator(_check_branch)] | None = Field(
+        None, description="The branch to watch; only for keys of preview and dev environments."
+    )
+    dialect: Literal["auto", "trigger", "seed"] = Field(
+        "auto", description="How the server speaks; auto asks it once at the start."
+    )
+    quota: Quota = Field(default_factory=Quota, description="How much of the rate limit is ours.")
+    lookback: _Lookback = Field(HOUR, description="How far back a first start reads; 0s reads nothing old.")
+    intervals: Intervals = Field(default_factory=Intervals, description="How often each collector looks.")
+    batches: tuple[Annotated[str, AfterValidator(_check_batch)], ...] = Field(
+        (), description="Batches to follow besides those that are found."
+    )
+    test_runs: bool = Field(False, description="Whether test runs count like others; if not, they are counted apart.")
+
+
+class WrittenTarget(_AnyTarget):
+    """A target as a person writes it: the key is named, not given."""
+
+    name: Annotated[str, AfterValidator(_check_name)] | None = Field(
+        None, description="The label target; if absent, the environment that the key tells: prod, stg, preview, dev."
+    )
+    secret_key_file: str | None = Field(
+        None, description="The file that holds the secret key; relative to this file. Or secret_key_env."
+    )
+    secret_key_env: str | None = Field(None, description="The environment variable that holds the secret key.")
+
+
+class Target(_AnyTarget):
+    """One environment of Trigger.dev to watch, with all it takes."""
+
+    name: str = Field(description="The label target; no two targets share one.")
+    secret_key: SecretStr = Field(description="What is sent as the bearer token.")
+
+
+class Web(Model):
+    listen: Annotated[Listen, _as_written(parse_listen)] = Field(
+        Listen("0.0.0.0", 9925),  # noqa: S104 - a scrape comes from another machine
+        description="The address that /metrics is served on.",
+    )
+
+
+class Log(Model):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    format: Literal["auto", "text", "json"] = Field(
+        "auto", description="How a line looks; auto is text on a terminal and json elsewhere."
+    )
+
+
+class _AnyConfig(Model):
+    web: Web = Field(default_factory=Web, description="What is served.")
+    log: Log = Field(default_factory=Log, description="What is logged, to stderr.")
+
+
+class WrittenConfig(_AnyConfig):
+    """The YAML file."""
+
+    targets: tuple[WrittenTarget, ...] = Field((), description="The environments to watch.")
+    state: Annotated[str, BeforeValidator(parse_state)] | None = Field(
+        None,
+        description="The file that holds what was counted: PATH, sqlite:PATH or sqlite:///PATH; relative to this file.",
+    )
+
+
+class Config(_AnyConfig):
+    """Everything the program is told, checked and complete."""
+
+    targets: tuple[Target, ...] = Field(description="At least one.")
+    state: Path = Field(description="The file that holds what was counted.")
