@@ -28,6 +28,11 @@ class Clock(Protocol):
         """Wall time, Unix milliseconds."""
         ...
 
+    @property
+    def speed(self) -> float:
+        """How many of this clock's seconds pass in a second of the machine's: what a scheduler must divide by."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds that never go back, for durations within this process."""
         ...
@@ -39,6 +44,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """The machine's clock."""
+
+    speed = 1.0
 
     def now(self) -> Instant:
         return time.time_ns() // 1_000_000
@@ -82,6 +89,11 @@ class ScaledClock:
     async def sleep(self, seconds: float) -> None:
         # A frozen clock still lets real time pass for those who wait: a retry must not hang for ever.
         await asyncio.sleep(seconds / self._speed if self._speed > 0 else seconds)
+
+
+def machine_time() -> datetime:
+    """The machine's own time, for a scheduler that lives on it whatever clock the program has."""
+    return datetime.now(UTC)
 
 
 def iso(instant: Instant) -> str:

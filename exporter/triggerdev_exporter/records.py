@@ -58,6 +58,7 @@ class Enrichment(msgspec.Struct, frozen=True, kw_only=True):
     """What TRQL adds to a run that the ledger already knows. It is never a reason to count a run."""
 
     run_id: str
+    task: str | None = None
     queue: str | None = None
     batch_id: str | None = None
     parent_id: str | None = None

@@ -1,0 +1,168 @@
+"""The composition root: opens everything, wires it, and closes it in reverse. The only place that does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+
+import aiohttp
+from aiohttp import web
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.registry import CollectorRegistry
+
+from triggerdev_exporter import __version__
+from triggerdev_exporter.api.budget import Budget
+from triggerdev_exporter.api.client import Client
+from triggerdev_exporter.api.meter import ApiMeter
+from triggerdev_exporter.api.secret import Secret
+from triggerdev_exporter.clock import Clock, Instant
+from triggerdev_exporter.collect.batches import BatchesCollector
+from triggerdev_exporter.collect.collector import Collector
+from triggerdev_exporter.collect.deployments import DeploymentsCollector
+from triggerdev_exporter.collect.queues import QueuesCollector
+from triggerdev_exporter.collect.runs import RunsCollector
+from triggerdev_exporter.collect.schedules import SchedulesCollector
+from triggerdev_exporter.collect.waitpoints import WaitpointsCollector
+from triggerdev_exporter.config.addresses import Listen
+from triggerdev_exporter.config.model import Config
+from triggerdev_exporter.config.model import Target as TargetConfig
+from triggerdev_exporter.errors import ExporterError
+from triggerdev_exporter.ledger.lock import StateLock
+from triggerdev_exporter.ledger.store import Store, open_store
+from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.schedule import Wakes
+from triggerdev_exporter.target import Target
+from triggerdev_exporter.web.server import make_app
+
+log = logging.getLogger(__name__)
+
+
+class Exporter:
+    """The running program, as its web server sees it."""
+
+    def __init__(self, config: Config, clock: Clock, store: Store) -> None:
+        self.config = config
+        self.clock = clock
+        self.started_at: Instant = clock.now()
+        self.targets: Sequence[Target] = ()
+        self.url = ""
+        self._store = store
+        self._own = CollectorRegistry(auto_describe=False)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._own)
+
+    def page(self, now: Instant) -> Page:
+        """The page of /metrics at `now`."""
+        return Page(
+            self.targets,
+            now,
+            loaded_at=self.started_at,
+            state_bytes=self._store.size(),
+            registries=(self._own,),
+        )
+
+
+def collectors_of(target: Target) -> tuple[Collector, ...]:
+    """The six collectors of a target, in the order of their first wake."""
+    return (
+        QueuesCollector(target),
+        RunsCollector(target),
+        SchedulesCollector(target),
+        DeploymentsCollector(target),
+        WaitpointsCollector(target),
+        BatchesCollector(target),
+    )
+
+
+@asynccontextmanager
+async def open_targets(config: Config, clock: Clock, store: Store) -> AsyncIterator[tuple[Target, ...]]:
+    """The targets of `config`, each with a session of its own and what the state knows of it."""
+    async with AsyncExitStack() as stack:
+        targets = []
+        for one in config.targets:
+            session = await stack.enter_async_context(
+                # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next.
+                aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+            )
+            target = Target(one, name=one.name, client=_client(one, session, clock), clock=clock, store=store)
+            await target.load()
+            targets.append(target)
+        yield tuple(targets)
+
+
+def _client(config: TargetConfig, session: aiohttp.ClientSession, clock: Clock) -> Client:
+    return Client(
+        session,
+        config.api_url,
+        Secret(config.secret_key.get_secret_value()),
+        clock,
+        Budget(config.quota.requests_per_minute, config.quota.share),
+        ApiMeter(),
+        branch=config.branch,
+        random=Random(),  # noqa: S311 - jitter, not cryptography
+    )
+
+
+@asynccontextmanager
+async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
+    """The whole daemon, from the lock on its state to the open port. Raises `ExporterError` with the remedy."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(StateLock(config.state))
+        store = open_store(config.state)
+        stack.push_async_callback(store.close)
+        exporter = Exporter(config, clock, store)
+        exporter.targets = await stack.enter_async_context(open_targets(config, clock, store))
+        exporter.url = await _serve(stack, exporter, config.web.listen)
+        wakes = Wakes(clock)
+        for target in exporter.targets:
+            wakes.add(target, collectors_of(target))
+        wakes.start()
+        stack.push_async_callback(wakes.stop)
+        log.info(
+            "watching",
+            extra={"version": __version__, "targets": len(exporter.targets), "url": exporter.url, "state": config.state},
+        )
+        yield exporter
+        log.info("stopping")
+
+
+async def _serve(stack: AsyncExitStack, exporter: Exporter, listen: Listen) -> str:
+    runner = web.AppRunner(make_app(exporter), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, listen.host, listen.port).start()
+    except OSError as error:
+        raise ExporterError(
+            f"cannot listen on {listen}: {error.strerror or error}. "
+            "Choose another address with --listen HOST:PORT, or end the program that uses it."
+        ) from error
+    port = runner.addresses[0][1]
+    host = "127.0.0.1" if listen.host in ("0.0.0.0", "::", "") else listen.host  # noqa: S104 - shown, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def until_told_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT. A second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+    await stop.wait()
+
+
+async def run_daemon(config: Config, clock: Clock) -> None:
+    """Run until told to stop."""
+    async with running(config, clock):
+        await until_told_to_stop()

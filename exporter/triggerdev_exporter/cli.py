@@ -1,0 +1,135 @@
+"""The command line: what each command reads and calls. Nothing is decided here; heavy imports wait for their command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from triggerdev_exporter import __version__
+
+_CONFIG = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file; default: $TRIGGERDEV_EXPORTER_CONFIG, or the environment alone.",
+)
+_SCENARIOS = ("shop", "busy", "idle", "empty")
+_PROFILES = ("seed", "v4.4", "v4.5", "latest")
+
+
+def with_default(arguments: list[str]) -> list[str]:
+    """`run` is what happens when no command is named."""
+    asks_for_help = any(argument in ("--help", "-h", "--version") for argument in arguments[:1])
+    if not asks_for_help and (not arguments or arguments[0].startswith("-")):
+        return ["run", *arguments]
+    return arguments
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="triggerdev-exporter")
+def cli() -> None:
+    """Prometheus metrics for Trigger.dev, seen from outside: runs, queues, batches, schedules, deployments, waitpoints.
+
+    Without a command it runs the daemon: TRIGGER_SECRET_KEY is enough. To see it without an account: demo.
+    """
+
+
+@cli.command()
+@_CONFIG
+@click.option("--listen", metavar="HOST:PORT", help="Where /metrics is served; default 0.0.0.0:9925.")
+def run(config_path: Path | None, listen: str | None) -> None:
+    """Run the daemon (the default)."""
+    from triggerdev_exporter import logs
+    from triggerdev_exporter.app import run_daemon
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.config.load import load_config
+
+    loaded = load_config(config_path, os.environ, listen=listen)
+    _warn(loaded.warnings)
+    config = loaded.config
+    secrets = [target.secret_key.get_secret_value() for target in config.targets]
+    logs.set_up(config.log.level, config.log.format, secrets=secrets)
+    asyncio.run(run_daemon(config, SystemClock()))
+
+
+@cli.command()
+@_CONFIG
+def check(config_path: Path | None) -> None:
+    """Check the configuration, offline: all mistakes at once, exit code 2 if there are any."""
+    from triggerdev_exporter.config.load import load_config
+
+    loaded = load_config(config_path, os.environ)
+    _warn(loaded.warnings)
+    names = ", ".join(target.name for target in loaded.config.targets)
+    click.echo(f"The configuration is fine: {len(loaded.config.targets)} target(s): {names}.")
+    click.echo(f"State: {loaded.config.state}. Metrics: http://{loaded.config.web.listen}/metrics")
+
+
+@cli.command()
+@click.option("--format", "format_", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+def metrics(format_: str) -> None:
+    """Print the catalogue of all metrics."""
+    from triggerdev_exporter.metrics import catalogue
+
+    click.echo(catalogue.markdown() if format_ == "markdown" else catalogue.as_json(), nl=False)
+
+
+@cli.command()
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9925", show_default=True)
+@click.option("--profile", type=click.Choice(_PROFILES), default="v4.5", show_default=True, help="Which server to play.")
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, show_default=True, help="How fast its time runs.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
+def demo(listen: str, profile: str, speed: float, seed: int) -> None:
+    """Run the daemon against the built-in simulator. No account needed."""
+    from triggerdev_exporter.demo import run_demo
+
+    asyncio.run(run_demo(listen=_listen(listen), profile=profile, speed=speed, seed=seed))
+
+
+@cli.command()
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:3030", show_default=True)
+@click.option("--profile", type=click.Choice(_PROFILES), default="v4.5", show_default=True, help="Which server to play.")
+@click.option("--scenario", type=click.Choice(_SCENARIOS), default="shop", show_default=True)
+@click.option("--speed", type=click.FloatRange(0.0, 10000), default=1.0, show_default=True, help="0 stands still.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
+@click.option("--history", default="2h", show_default=True, help="How much has happened before the start.")
+def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, history: str) -> None:
+    """Run the simulator alone: a Trigger.dev API that takes any tr_* key."""
+    from triggerdev_exporter.demo import run_simulator
+
+    run_simulator(
+        listen=_listen(listen),
+        profile=profile,
+        scenario=scenario,
+        speed=speed,
+        seed=seed,
+        history_ms=_duration(history, "--history"),
+    )
+
+
+def _listen(text: str):  # type: ignore[no-untyped-def]  # the type lives in a module that is imported late
+    from triggerdev_exporter.config.addresses import parse_listen
+    from triggerdev_exporter.config.mistakes import Unfit
+
+    try:
+        return parse_listen(text)
+    except Unfit as error:
+        raise click.BadParameter(str(error), param_hint="--listen") from error
+
+
+def _duration(text: str, option: str) -> int:
+    from triggerdev_exporter.config.mistakes import Unfit
+    from triggerdev_exporter.config.units import parse_duration
+
+    try:
+        return int(parse_duration(text))
+    except Unfit as error:
+        raise click.BadParameter(str(error), param_hint=option) from error
+
+
+def _warn(warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
+        click.echo(warning, err=True)

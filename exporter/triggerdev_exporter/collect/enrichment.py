@@ -1,0 +1,78 @@
+"""TRQL: one fixed statement, at most once a minute, that adds queue, batch and attempts to runs the ledger knows.
+
+It never counts a run. Its failure never fails the runs: an error is counted and told once, a refusal is looked at again
+after an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from triggerdev_exporter.api.calls import Priority
+from triggerdev_exporter.clock import MINUTE, Instant
+from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, Unauthorized
+from triggerdev_exporter.ledger.facts import Kind
+from triggerdev_exporter.ledger.news import Draft, News, hashes
+from triggerdev_exporter.ledger.run_news import enrich
+from triggerdev_exporter.ledger.thing_news import follow_batches
+from triggerdev_exporter.records import Enrichment
+from triggerdev_exporter.target import LOOK_AGAIN, Target
+
+log = logging.getLogger(__name__)
+
+EVERY = MINUTE
+
+
+class Enricher:
+    """Asks only when runs have changed since it last asked: an idle project costs nothing."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._next: Instant = 0
+        self._due = True
+        self._failing: str | None = None
+
+    def noticed(self, news: News) -> None:
+        """Runs changed: there may be something to add."""
+        self._due = self._due or bool(news)
+
+    async def step(self, now: Instant) -> None:
+        dialect, _ = await self._target.open()
+        call = dialect.enrichment()
+        if call is None or not self._due or now < self._next or not self._target.client.allowance(Priority.SETTLE):
+            return
+        self._next = now + EVERY
+        try:
+            rows = await self._target.client.fetch(call, Priority.SETTLE)
+        except (Unauthorized, Forbidden, NotFound) as error:
+            self._next = now + LOOK_AGAIN
+            self._failed(error)
+            return
+        except ApiError as error:
+            self._failed(error)
+            return
+        if self._failing is not None:
+            log.info("enrichment works again", extra={"target": self._target.name})
+            self._failing = None
+        self._due = False
+        await self._take_in(rows, now)
+
+    async def _take_in(self, rows: tuple[Enrichment, ...], now: Instant) -> None:
+        _, journal = await self._target.open()
+        batches = sorted({row.batch_id for row in rows if row.batch_id})
+
+        def decide(draft: Draft) -> None:
+            enrich(draft, rows, now=now)
+            follow_batches(draft, batches)
+
+        lookup = hashes(Kind.RUN, [row.run_id for row in rows if row.run_id not in journal.ledger.runs])
+        await journal.write(decide, lookup=lookup + hashes(Kind.BATCH, batches))
+
+    def _failed(self, error: ApiError) -> None:
+        self._target.states["runs"].errors[error.reason] += 1
+        if self._failing != error.reason:
+            log.warning(
+                "enrichment failing; queues, batches and attempts of runs are missing meanwhile",
+                extra={"target": self._target.name, "reason": error.reason, "why": str(error)},
+            )
+        self._failing = error.reason

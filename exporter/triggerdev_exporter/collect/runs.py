@@ -1,0 +1,306 @@
+"""Runs: the newest, the open ones, how those that left ended, and what was missed while we were away.
+
+One step, in this order: read the open set; walk from the newest run down to what is covered; settle the runs that are
+no longer open; go on with the past; enrich. Each page is committed by itself, so an error ends the step and costs
+nothing that was read. What a page changes is decided in `ledger/`; here is only who is asked, in which order, and when to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from triggerdev_exporter.api.calls import Dialect, Priority
+from triggerdev_exporter.clock import HOUR, MINUTE, Instant
+from triggerdev_exporter.collect.enrichment import Enricher
+from triggerdev_exporter.collect.suspicion import Suspicion
+from triggerdev_exporter.collect.view import View, weigh
+from triggerdev_exporter.collect.walk import CursorGuard, pages
+from triggerdev_exporter.errors import CursorBroken, NotFound, RateLimited, StateError
+from triggerdev_exporter.ledger import coverage as cover
+from triggerdev_exporter.ledger.facts import Coverage, Gap, Kind
+from triggerdev_exporter.ledger.journal import Journal
+from triggerdev_exporter.ledger.news import HORIZON, Draft, hashes
+from triggerdev_exporter.ledger.run_news import not_found, sight
+from triggerdev_exporter.records import Page, Run
+from triggerdev_exporter.target import Target
+
+log = logging.getLogger(__name__)
+
+MAX_HEAD_PAGES = 50
+"""A head walk that is longer leaves the rest as a gap, so that the newest runs never wait for old ones."""
+MAX_PAST_PAGES = 500
+REFRESH_ANYWAY = HOUR
+LONGEST_WAIT = 10 * MINUTE
+PAGE = 100
+
+
+class RunsCollector:
+    """Follows the runs of one target. Its memory of a step is dropped at the step's end; the rest is in the ledger."""
+
+    name: ClassVar[str] = "runs"
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._enricher = Enricher(target)
+        self._suspicion = Suspicion("open runs")
+        self._view = View()
+        self._ask_again: dict[str, tuple[Instant, int]] = {}
+        self._forgot_at: Instant = 0
+        self._touched: set[str] = set()
+        self._new_runs = 0
+        self._lateness = 0
+
+    async def step(self, now: Instant) -> bool:
+        dialect, journal = await self._target.open()
+        if journal.ledger.coverage is None:
+            begun = cover.begin(journal.ledger.birth, self._target.config.lookback)
+            await journal.write(lambda draft: draft.put(Kind.COVERAGE, "", begun))
+        self._touched, self._new_runs, self._lateness = set(), 0, 0
+        listed_open = await self._refresh_open(dialect, journal, now)
+        await self._walk_head(dialect, journal, now)
+        if listed_open is not None:
+            await self._settle(dialect, journal, now)
+        self._weigh_view(now, listed_open)
+        await self._read_the_past(dialect, journal, now)
+        await self._enricher.step(now)
+        await self._forget(journal, now)
+        return True
+
+    # -- the open set ----------------------------------------------------------------------------------------------
+
+    async def _refresh_open(self, dialect: Dialect, journal: Journal, now: Instant) -> int | None:
+        """List what is open. Returns how many there were; ``None`` when there was no need, or no belief in the answer."""
+        ledger = journal.ledger
+        coverage = _coverage(journal)
+        idle = not ledger.runs and self._target.sights.live_work() == 0
+        if idle and now - coverage.refreshed_at < REFRESH_ANYWAY:
+            return None
+        seen = await self._list_open(dialect, journal, now)
+        if not seen and ledger.runs:
+            seen = await self._list_open(dialect, journal, now)
+        self._suspicion.weigh(was=len(ledger.runs), now=seen)
+        await self._set_coverage(journal, refreshed_at=now)
+        return seen
+
+    async def _list_open(self, dialect: Dialect, journal: Journal, now: Instant) -> int:
+        count = 0
+        async for page in pages(
+            self._target.client,
+            lambda cursor: dialect.runs(created_from=cover.EARLIEST, only_open=True, cursor=cursor),
+            lambda run: run.id,
+            Priority.HEAD,
+        ):
+            count += len(page)
+            await self._take_in(journal, page, now)
+        return count
+
+    # -- the newest runs -------------------------------------------------------------------------------------------
+
+    async def _walk_head(self, dialect: Dialect, journal: Journal, now: Instant) -> None:
+        walk = cover.head_walk(_coverage(journal), now)
+        await self._walk(dialect, journal, walk, now, priority=Priority.HEAD, most=MAX_HEAD_PAGES)
+        wanted = cover.adapted_overlap(_coverage(journal), self._lateness)
+        await self._set_coverage(journal, overlap=wanted)
+
+    async def _walk(
+        self, dialect: Dialect, journal: Journal, walk: cover.Walk | None, now: Instant, *, priority: Priority, most: int
+    ) -> int:
+        """Read up to `most` pages of `walk`; how many were read."""
+        guard = CursorGuard()
+        read = 0
+        while walk is not None and read < most:
+            page = await self._target.client.fetch(
+                dialect.runs(created_from=max(walk.floor, cover.EARLIEST), cursor=walk.cursor), priority
+            )
+            read += 1
+            if walk.gap is not None and walk.cursor is not None and _restarted(walk.gap, page):
+                await self._drop_cursor(journal, walk.gap, now)
+                raise CursorBroken("runs: the server no longer knows our cursor; that part is read again from the top")
+            walk = await self._commit_page(journal, walk, page, now)
+            guard.passed("runs", frozenset(run.id for run in page.items), page.next)
+        return read
+
+    async def _commit_page(self, journal: Journal, walk: cover.Walk, page: Page[Run], now: Instant) -> cover.Walk | None:
+        created = [run.created_at for run in page.items]
+        going_on: cover.Walk | None = None
+
+        def move(draft: Draft) -> None:
+            nonlocal going_on
+            moved, going_on = cover.after_page(
+                draft.coverage(),
+                walk,
+                oldest=min(created, default=None),
+                newest=max(created, default=None),
+                cursor=page.next,
+                now=now,
+            )
+            draft.put(Kind.COVERAGE, "", moved)
+
+        await self._take_in(journal, page.items, now, move)
+        return going_on
+
+    async def _take_in(self, journal: Journal, runs: Sequence[Run], now: Instant, also: object = None) -> None:
+        """Commit a page of runs; `also` is decided in the same transaction, after them."""
+
+        def decide(draft: Draft) -> None:
+            _check_environment(self._target, draft, runs)
+            self._measure_lateness(draft, runs)
+            sight(draft, runs, now=now, count_tests=self._target.config.test_runs)
+            if callable(also):
+                also(draft)
+
+        news = await journal.write(decide, lookup=hashes(Kind.RUN, [run.id for run in runs]))
+        self._touched.update(run.id for run in runs)
+        self._enricher.noticed(news)
+        self._target.told(self.name, news.notices)
+
+    def _measure_lateness(self, draft: Draft, runs: Sequence[Run]) -> None:
+        coverage = draft.coverage()
+        for run in runs:
+            if draft.run(run.id) is not None or draft.marks(Kind.RUN, run.id) is not None:
+                continue
+            self._new_runs += 1
+            if cover.is_covered(coverage, run.created_at):
+                self._lateness = max(self._lateness, coverage.walked_at - run.created_at)
+
+    # -- how runs ended that are no longer open ----------------------------------------------------------------------
+
+    async def _settle(self, dialect: Dialect, journal: Journal, now: Instant) -> None:
+        runs = journal.ledger.runs
+        self._ask_again = {run_id: when for run_id, when in self._ask_again.items() if run_id in runs}
+        departed = [
+            run_id
+            for run_id in runs
+            if run_id not in self._touched and self._ask_again.get(run_id, (0, 0))[0] <= now
+        ]
+        departed.sort(key=lambda run_id: runs[run_id].created_at, reverse=True)
+        departed = departed[await self._settle_by_list(dialect, journal, departed, now) :]
+        for run_id in departed:
+            if run_id in self._touched:
+                continue
+            if not self._target.client.allowance(Priority.SETTLE):
+                return
+            await self._settle_one(dialect, journal, run_id, now)
+
+    async def _settle_by_list(self, dialect: Dialect, journal: Journal, departed: list[str], now: Instant) -> int:
+        """Where many left at once, a few list pages tell more than a request each. How many were dealt with so."""
+        if len(departed) < 3:
+            return 0
+        runs = journal.ledger.runs
+        best, gain = 0, 0
+        for count in {len(departed), len(departed) // 2, len(departed) // 4} - {0}:
+            since = runs[departed[count - 1]].created_at
+            known = await journal.settled_since(since + HORIZON) + sum(run.created_at >= since for run in runs.values())
+            saved = count - (known // PAGE + 1)
+            if saved > gain:
+                best, gain = count, saved
+        if not best:
+            return 0
+        walk = cover.Walk(runs[departed[best - 1]].created_at)
+        guard = CursorGuard()
+        cursor: str | None = None
+        for _ in range(best):
+            page = await self._target.client.fetch(
+                dialect.runs(created_from=max(walk.floor, cover.EARLIEST), cursor=cursor), Priority.SETTLE
+            )
+            await self._take_in(journal, page.items, now)
+            cursor = page.next
+            if cursor is None:
+                break
+            guard.passed("runs", frozenset(run.id for run in page.items), cursor)
+        return 0
+
+    async def _settle_one(self, dialect: Dialect, journal: Journal, run_id: str, now: Instant) -> None:
+        try:
+            run = await self._target.client.fetch(dialect.run(run_id), Priority.SETTLE)
+        except NotFound as error:
+            if not error.is_json:
+                raise
+            news = await journal.write(lambda draft: not_found(draft, run_id, now=now))
+            self._target.told(self.name, news.notices)
+            return
+        await self._take_in(journal, (run,), now)
+        # Open after all: the list is behind. It is asked after again, but less and less often.
+        tries = self._ask_again.get(run_id, (0, 0))[1]
+        pause = min(self._target.states[self.name].interval_ms << min(tries, 10), LONGEST_WAIT)
+        self._ask_again[run_id] = (now + pause, tries + 1)
+
+    # -- the past ----------------------------------------------------------------------------------------------------
+
+    async def _read_the_past(self, dialect: Dialect, journal: Journal, now: Instant) -> None:
+        first = not _coverage(journal).looked_back
+        priority = Priority.HEAD if first else Priority.CATCH_UP
+        left = MAX_PAST_PAGES
+        try:
+            for gap in _coverage(journal).gaps:
+                left -= await self._walk(dialect, journal, cover.gap_walk(gap), now, priority=priority, most=left)
+            sweep = cover.sweep_walk(_coverage(journal), now)
+            if sweep is not None and left > 0:
+                await self._walk(dialect, journal, sweep, now, priority=Priority.CATCH_UP, most=left)
+        except RateLimited:
+            # Our share is for the present; the gap is on disk and goes on at the next step.
+            return
+
+    async def _drop_cursor(self, journal: Journal, gap: Gap, now: Instant) -> None:
+        def decide(draft: Draft) -> None:
+            draft.put(Kind.COVERAGE, "", cover.without_cursor(draft.coverage(), gap, now))
+
+        await journal.write(decide)
+
+    async def _forget(self, journal: Journal, now: Instant) -> None:
+        if now - self._forgot_at >= MINUTE:
+            await journal.forget(now)
+            self._forgot_at = now
+
+    # -- what the step learnt ----------------------------------------------------------------------------------------
+
+    async def _set_coverage(self, journal: Journal, **changes: object) -> None:
+        def decide(draft: Draft) -> None:
+            draft.put(Kind.COVERAGE, "", msgspec.structs.replace(draft.coverage(), **changes))
+
+        await journal.write(decide)
+
+    def _weigh_view(self, now: Instant, listed_open: int | None) -> None:
+        self._view = weigh(
+            self._view,
+            now=now,
+            new_runs=self._new_runs,
+            lateness_ms=self._lateness,
+            live_work=self._target.sights.live_work(),
+            listed_open=listed_open,
+        )
+        self._target.sights.view_lag_ms = self._view.lag_ms
+
+
+def _coverage(journal: Journal) -> Coverage:
+    found = journal.ledger.coverage
+    return found if found is not None else Coverage(tail=journal.ledger.birth)
+
+
+def _restarted(gap: Gap, page: Page[Run]) -> bool:
+    # A cursor that the server does not understand starts again at the newest run, with 200.
+    return bool(page.items) and min(run.created_at for run in page.items) > gap.end
+
+
+def _check_environment(target: Target, draft: Draft, runs: Sequence[Run]) -> None:
+    """Refuse a key of another environment: its runs would be added to the counters of this one."""
+    told = next((run for run in runs if run.environment_id), None)
+    if told is None:
+        return
+    coverage = draft.coverage()
+    if coverage.environment_id is None:
+        draft.put(
+            Kind.COVERAGE,
+            "",
+            msgspec.structs.replace(coverage, environment_id=told.environment_id, environment=told.environment),
+        )
+    elif coverage.environment_id != told.environment_id:
+        raise StateError(
+            f"target {target.name}: the state counts environment {coverage.environment_id} "
+            f"({coverage.environment}), but this key belongs to {told.environment_id} ({told.environment}). "
+            "Give the new environment a target name or a state file of its own."
+        )

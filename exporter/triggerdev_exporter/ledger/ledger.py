@@ -1,0 +1,124 @@
+"""The ledger of one target in memory: what the metrics are read from. It changes only by `absorb`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar, cast
+
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.facts import (
+    FACT_TYPES,
+    Coverage,
+    Fact,
+    Kind,
+    OpenBatch,
+    OpenDeployment,
+    OpenRun,
+    OpenToken,
+    ScheduleFacts,
+    Slot,
+    TaskFacts,
+)
+from triggerdev_exporter.ledger.news import News
+from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
+
+F = TypeVar("F", bound=Fact)
+
+
+class Ledger:
+    """Counters, histograms and facts of one target.
+
+    `birth` is the server's time at its first start (Unix ms): events from then on are counted, earlier ones only fill
+    gauges. `version` grows with every change, so that a reader can cache.
+    """
+
+    def __init__(self, birth: Instant) -> None:
+        self.birth = birth
+        self.counters: dict[SeriesKey, int] = {}
+        self.histograms: dict[SeriesKey, Histogram] = {}
+        self.facts: dict[Kind, dict[str, Fact]] = {kind: {} for kind in FACT_TYPES}
+        self.schedules_by_task: dict[str, set[str]] = {}
+        self.version = 0
+        self._families: dict[str, set[Labels]] = {}
+
+    def absorb(self, news: News) -> None:
+        """Take over what was committed. Never call it with news that are not on disk."""
+        for place in news.folded:
+            self.counters.pop(place, None)
+            self._families.get(place[0], set()).discard(place[1])
+        for place, by in news.counts.items():
+            self.set_counter(place, self.counters.get(place, 0) + by)
+        for place, histogram in news.timings.items():
+            mine = self.histograms.get(place)
+            if mine is None:
+                self.histograms[place] = histogram.copy()
+            else:
+                mine.add(histogram)
+        for (kind, key), fact in news.facts.items():
+            self.set_fact(kind, key, fact)
+        self.version += 1
+
+    def set_counter(self, place: SeriesKey, value: int) -> None:
+        self.counters[place] = value
+        self._families.setdefault(place[0], set()).add(place[1])
+
+    def set_fact(self, kind: Kind, key: str, fact: Fact | None) -> None:
+        """Replace one fact and keep the index of schedules by task; for `absorb` and for loading."""
+        facts = self.facts[kind]
+        if kind is Kind.SCHEDULE:
+            old = cast("ScheduleFacts | None", facts.get(key))
+            if old is not None:
+                self.schedules_by_task[old.task].discard(key)
+            if fact is not None:
+                self.schedules_by_task.setdefault(cast("ScheduleFacts", fact).task, set()).add(key)
+        if fact is None:
+            facts.pop(key, None)
+        else:
+            facts[key] = fact
+
+    def counter_labels(self, family: str) -> Iterator[Labels]:
+        """Label values of every series of a counter family."""
+        return iter(self._families.get(family, ()))
+
+    def counter(self, family: str) -> Iterator[tuple[Labels, int]]:
+        for labels in self._families.get(family, ()):
+            yield labels, self.counters[family, labels]
+
+    def histogram(self, family: str) -> Iterator[tuple[Labels, Histogram]]:
+        for (name, labels), histogram in self.histograms.items():
+            if name == family:
+                yield labels, histogram
+
+    @property
+    def runs(self) -> dict[str, OpenRun]:
+        """Open runs by id."""
+        return cast("dict[str, OpenRun]", self.facts[Kind.RUN])
+
+    @property
+    def tasks(self) -> dict[str, TaskFacts]:
+        return cast("dict[str, TaskFacts]", self.facts[Kind.TASK])
+
+    @property
+    def schedules(self) -> dict[str, ScheduleFacts]:
+        return cast("dict[str, ScheduleFacts]", self.facts[Kind.SCHEDULE])
+
+    @property
+    def slots(self) -> dict[str, Slot]:
+        return cast("dict[str, Slot]", self.facts[Kind.SLOT])
+
+    @property
+    def batches(self) -> dict[str, OpenBatch]:
+        return cast("dict[str, OpenBatch]", self.facts[Kind.BATCH])
+
+    @property
+    def tokens(self) -> dict[str, OpenToken]:
+        return cast("dict[str, OpenToken]", self.facts[Kind.TOKEN])
+
+    @property
+    def deployments(self) -> dict[str, OpenDeployment]:
+        return cast("dict[str, OpenDeployment]", self.facts[Kind.DEPLOYMENT])
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """``None`` before the first page of runs was committed."""
+        return cast("Coverage | None", self.facts[Kind.COVERAGE].get(""))

@@ -1,0 +1,174 @@
+"""What a page changes: `News`, and the `Draft` in which it is worked out against a ledger without touching it. Pure.
+
+A draft reads through: what it already decided shadows the ledger, so that the second of two equal rows on a page finds
+the first. What it decided is one value, committed to disk and then absorbed into memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from triggerdev_exporter.clock import DAY, Instant
+from triggerdev_exporter.ledger.facts import (
+    Coverage,
+    Fact,
+    Kind,
+    OpenRun,
+    ScheduleFacts,
+    TaskFacts,
+)
+from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, new_histogram
+
+if TYPE_CHECKING:
+    from triggerdev_exporter.ledger.ledger import Ledger
+
+HORIZON = 7 * DAY
+"""How long the id of something that ended is remembered, in milliseconds."""
+
+F = TypeVar("F", bound=Fact)
+FactKey = tuple[Kind, str]
+
+#: Marks on a settled id.
+ATTEMPTS_DUE = 1
+REOPENED_TOLD = 2
+
+
+def id_hash(kind: Kind, text: str) -> int:
+    """A signed 64-bit hash of an id. At 10 million ids kept, the chance of any collision is about 3 in a million."""
+    digest = hashlib.blake2b(f"{kind}:{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a run that an operator may want to know; `reason` is a label value."""
+
+    reason: str
+    text: str
+
+
+@dataclass(slots=True)
+class News:
+    """Everything that one step changes, ready to be committed."""
+
+    counts: dict[SeriesKey, int] = field(default_factory=dict)
+    """Increments."""
+    timings: dict[SeriesKey, Histogram] = field(default_factory=dict)
+    """Histograms to add."""
+    folded: set[SeriesKey] = field(default_factory=set)
+    """Counters that were moved elsewhere and end."""
+    facts: dict[FactKey, Fact | None] = field(default_factory=dict)
+    """New values; ``None`` deletes."""
+    settled: dict[int, tuple[Instant, int]] = field(default_factory=dict)
+    """Id hash → (kept until, marks)."""
+    notices: list[Notice] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.counts or self.timings or self.folded or self.facts or self.settled)
+
+
+class Draft:
+    """The working-out of one `News`. `settled` holds the marks of those asked-for ids that ended before."""
+
+    def __init__(self, ledger: Ledger, settled: Mapping[int, int]) -> None:
+        self._ledger = ledger
+        self._settled = settled
+        self.news = News()
+
+    @property
+    def birth(self) -> Instant:
+        return self._ledger.birth
+
+    def get(self, kind: Kind, key: str, as_type: type[F]) -> F | None:
+        """The fact as it will be after this draft."""
+        place = (kind, key)
+        if place in self.news.facts:
+            return cast("F | None", self.news.facts[place])
+        return cast("F | None", self._ledger.facts[kind].get(key))
+
+    def run(self, run_id: str) -> OpenRun | None:
+        return self.get(Kind.RUN, run_id, OpenRun)
+
+    def task(self, task: str) -> TaskFacts:
+        return self.get(Kind.TASK, task, TaskFacts) or TaskFacts()
+
+    def coverage(self) -> Coverage:
+        found = self.get(Kind.COVERAGE, "", Coverage)
+        return found if found is not None else Coverage(tail=self.birth)
+
+    def schedules_of(self, task: str) -> Iterator[tuple[str, ScheduleFacts]]:
+        for schedule_id in self._ledger.schedules_by_task.get(task, ()):
+            facts = self.get(Kind.SCHEDULE, schedule_id, ScheduleFacts)
+            if facts is not None:
+                yield schedule_id, facts
+
+    def all(self, kind: Kind, as_type: type[F]) -> dict[str, F]:
+        """All facts of `kind` as they will be after this draft, in a dict of their own."""
+        merged = dict(self._ledger.facts[kind])
+        for (that_kind, key), fact in self.news.facts.items():
+            if that_kind is kind:
+                if fact is None:
+                    merged.pop(key, None)
+                else:
+                    merged[key] = fact
+        return cast("dict[str, F]", merged)
+
+    def put(self, kind: Kind, key: str, fact: Fact) -> None:
+        if self.get(kind, key, type(fact)) != fact:
+            self.news.facts[kind, key] = fact
+
+    def drop(self, kind: Kind, key: str) -> None:
+        if self.get(kind, key, TaskFacts) is not None:
+            self.news.facts[kind, key] = None
+
+    def marks(self, kind: Kind, key: str) -> int | None:
+        """The marks of an id that ended, ``None`` if it has not (or longer ago than `HORIZON`)."""
+        hashed = id_hash(kind, key)
+        if hashed in self.news.settled:
+            return self.news.settled[hashed][1]
+        return self._settled.get(hashed)
+
+    def settle(self, kind: Kind, key: str, *, until: Instant, marks: int = 0) -> None:
+        self.news.settled[id_hash(kind, key)] = (until, marks)
+
+    def count(self, family: str, labels: Labels, by: int = 1) -> None:
+        place = (family, labels)
+        self.news.counts[place] = self.news.counts.get(place, 0) + by
+
+    def total(self, family: str, labels: Labels) -> int:
+        place = (family, labels)
+        base = 0 if place in self.news.folded else self._ledger.counters.get(place, 0)
+        return base + self.news.counts.get(place, 0)
+
+    def series(self, family: str) -> set[Labels]:
+        """Label values of a counter family, with those that this draft adds."""
+        known = set(self._ledger.counter_labels(family))
+        known.update(labels for name, labels in self.news.counts if name == family)
+        return {labels for labels in known if (family, labels) not in self.news.folded}
+
+    def fold(self, family: str, labels: Labels, into: Labels) -> None:
+        """Move a counter's whole value to another series of its family; the sum over the family stays."""
+        value = self.total(family, labels)
+        self.news.counts.pop((family, labels), None)
+        if (family, labels) in self._ledger.counters:
+            self.news.folded.add((family, labels))
+        if value:
+            self.count(family, into, value)
+
+    def observe(self, family: str, labels: Labels, value_ms: int) -> None:
+        place = (family, labels)
+        histogram = self.news.timings.get(place)
+        if histogram is None:
+            histogram = self.news.timings[place] = new_histogram(family)
+        histogram.observe(value_ms)
+
+    def notice(self, reason: str, text: str) -> None:
+        self.news.notices.append(Notice(reason, text))
+
+
+def hashes(kind: Kind, keys: Iterable[str]) -> list[int]:
+    """The hashes to look up before a draft about `keys` is made."""
+    return [id_hash(kind, key) for key in keys]

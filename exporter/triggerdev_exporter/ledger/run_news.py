@@ -1,0 +1,255 @@
+"""What a sight of runs changes: who was triggered, started, finished, and what that does to each task. Pure.
+
+The rules are those of docs/design.md, section 6. Each run is counted as triggered iff createdAt ≥ birth, as started iff
+startedAt ≥ birth, as finished iff finishedAt ≥ birth, and each of these once: an open run carries what was counted of
+it, a run that ended is remembered by the hash of its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from triggerdev_exporter.clock import MINUTE, Instant
+from triggerdev_exporter.ledger.coverage import is_covered
+from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
+from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft
+from triggerdev_exporter.ledger.slots import note_run, slot_key
+from triggerdev_exporter.records import Enrichment, Run
+from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome, RunStatus
+
+KEPT_VERSIONS = 3
+OLDER = "__older__"
+VANISH_AFTER = 3
+"""Looks that must fail in a row before a run, batch or token counts as gone."""
+
+
+def sight(draft: Draft, runs: Iterable[Run], *, now: Instant, count_tests: bool) -> None:
+    """Take in `runs` as seen at `now` (server time). Order and repetition do not change the result."""
+    for run in runs:
+        _sight_of_one(draft, run, now, count_tests)
+
+
+def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> None:
+    before = draft.run(run.id)
+    if before is None:
+        marks = draft.marks(Kind.RUN, run.id)
+        if marks is not None:
+            _seen_after_its_end(draft, run, marks, now)
+            return
+        if run.status not in OPEN and _too_late(draft, run, now):
+            draft.notice("too_late", f"{run.id} of task {run.task} was created more than 7 days ago and first seen now")
+            draft.settle(Kind.RUN, run.id, until=now + HORIZON)
+            return
+    apart = run.is_test and not count_tests
+    started_at = run.started_at
+    if started_at is None and before is not None:
+        started_at = before.started_at
+    start_counted = before is not None and before.start_counted
+
+    if not apart:
+        _remember_task(draft, run)
+        if before is None:
+            if run.created_at >= draft.birth:
+                draft.count("runs_triggered_total", (run.task,))
+            _fill_slot(draft, run)
+        if started_at is not None and started_at >= draft.birth and not start_counted:
+            draft.count("runs_started_total", (run.task,))
+            start_counted = True
+
+    if run.status in OPEN:
+        draft.put(
+            Kind.RUN,
+            run.id,
+            OpenRun(
+                task=run.task,
+                status=run.status,
+                created_at=run.created_at,
+                started_at=started_at,
+                delayed_until=run.delayed_until,
+                version=run.version,
+                is_test=apart,
+                start_counted=start_counted,
+                queue=None if before is None else before.queue,
+                batch_id=run.batch_id or (None if before is None else before.batch_id),
+            ),
+        )
+    else:
+        _end(draft, run, started_at, apart, now)
+
+
+def _seen_after_its_end(draft: Draft, run: Run, marks: int, now: Instant) -> None:
+    if run.status in OPEN and not marks & REOPENED_TOLD:
+        draft.notice("reopened", f"{run.id} of task {run.task} had ended and is {run.status} again; it is not counted twice")
+        draft.settle(Kind.RUN, run.id, until=now + HORIZON, marks=marks | REOPENED_TOLD)
+
+
+def _too_late(draft: Draft, run: Run, now: Instant) -> bool:
+    # Only where we have read before: an id from there may be forgotten already. In a gap nothing was ever counted.
+    return run.created_at < now - HORIZON and is_covered(draft.coverage(), run.created_at)
+
+
+def _end(draft: Draft, run: Run, started_at: Instant | None, apart: bool, now: Instant) -> None:
+    # A dialect may leave finishedAt out; the last change of an ended run is its end.
+    finished_at = run.finished_at or run.updated_at or now
+    counted = finished_at >= draft.birth
+    if apart:
+        if counted:
+            draft.count("runs_test_finished_total", (run.task,))
+    else:
+        outcome = OUTCOMES[run.status]
+        if counted:
+            _count_end(draft, run, outcome, started_at, finished_at)
+        _remember_end(draft, run, outcome, finished_at)
+    draft.drop(Kind.RUN, run.id)
+    attempts_due = counted and not apart and run.attempts is None
+    draft.settle(
+        Kind.RUN,
+        run.id,
+        until=max(run.created_at, now) + HORIZON,
+        marks=ATTEMPTS_DUE if attempts_due else 0,
+    )
+
+
+def _count_end(draft: Draft, run: Run, outcome: Outcome, started_at: Instant | None, finished_at: Instant) -> None:
+    task = run.task
+    draft.count("runs_finished_total", (task, run.status.value))
+    if run.version:
+        _count_version(draft, run.version, outcome)
+    if started_at is not None:
+        ready_at = max(run.created_at, run.delayed_until or 0)
+        draft.observe("run_wait_seconds", (task,), max(0, started_at - ready_at))
+        draft.observe("run_duration_seconds", (task, outcome.value), max(0, finished_at - started_at))
+    if run.compute_ms is not None:
+        draft.count("run_compute_seconds_total", (task,), run.compute_ms)
+    if run.cost_nanousd is not None:
+        draft.count("run_cost_usd_total", (task,), run.cost_nanousd)
+    if run.attempts is not None:
+        draft.count("run_attempts_total", (task,), run.attempts)
+
+
+def version_order(version: str) -> tuple[tuple[int, str], ...]:
+    """A sort key for ``20241123.7``: by number where it is one, by text elsewhere."""
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in version.split("."))
+
+
+def _count_version(draft: Draft, version: str, outcome: Outcome) -> None:
+    family = "runs_by_version_finished_total"
+    known = {labels[0] for labels in draft.series(family)} - {OLDER}
+    if version not in known:
+        kept = sorted(known | {version}, key=version_order, reverse=True)[:KEPT_VERSIONS]
+        for labels in draft.series(family):
+            if labels[0] != OLDER and labels[0] not in kept:
+                draft.fold(family, labels, (OLDER, labels[1]))
+        if version not in kept:
+            version = OLDER
+    draft.count(family, (version, outcome.value))
+
+
+def _remember_task(draft: Draft, run: Run) -> None:
+    facts = draft.task(run.task)
+    changes: dict[str, object] = {}
+    if run.version and run.created_at >= facts.version_at:
+        changes |= {"version": run.version, "version_at": run.created_at}
+    if run.status in OPEN and run.status.value not in facts.open_statuses:
+        changes["open_statuses"] = tuple(sorted({*facts.open_statuses, run.status.value}))
+    draft.put(Kind.TASK, run.task, msgspec.structs.replace(facts, **changes) if changes else facts)
+
+
+def _remember_end(draft: Draft, run: Run, outcome: Outcome, finished_at: Instant) -> None:
+    facts = draft.task(run.task)
+    last = finished_at if facts.last_finished is None else max(facts.last_finished, finished_at)
+    facts = msgspec.structs.replace(facts, last_finished=last)
+    if outcome is Outcome.SUCCESS:
+        facts = _with_success(facts, finished_at)
+        _succeed_slot(draft, run)
+    elif outcome is Outcome.FAILURE:
+        facts = _with_failure(facts, finished_at)
+    draft.put(Kind.TASK, run.task, facts)
+
+
+def _with_success(facts: TaskFacts, at: Instant) -> TaskFacts:
+    if facts.last_success is not None and at <= facts.last_success:
+        return facts
+    later = tuple(failure for failure in facts.failures if failure > at)
+    # The failures beyond the kept ones are older than those: a success after any kept one is after all of them.
+    beyond = facts.older_failures if len(later) == len(facts.failures) else 0
+    return msgspec.structs.replace(facts, last_success=at, failures=later, older_failures=beyond)
+
+
+def _with_failure(facts: TaskFacts, at: Instant) -> TaskFacts:
+    if facts.last_success is not None and at <= facts.last_success:
+        return facts
+    failures = tuple(sorted((*facts.failures, at)))
+    beyond = max(0, len(failures) - KEPT_FAILURES)
+    return msgspec.structs.replace(facts, failures=failures[beyond:], older_failures=facts.older_failures + beyond)
+
+
+def _fill_slot(draft: Draft, run: Run) -> None:
+    if not _may_be_scheduled(run):
+        return
+    key = slot_key(run.created_at, run.task)
+    slot = draft.get(Kind.SLOT, key, Slot) or Slot(task=run.task, at=run.created_at)
+    draft.put(Kind.SLOT, key, msgspec.structs.replace(slot, runs=slot.runs + 1))
+    note_run(draft, run.task, run.created_at, succeeded=False)
+
+
+def _succeed_slot(draft: Draft, run: Run) -> None:
+    if not _may_be_scheduled(run):
+        return
+    key = slot_key(run.created_at, run.task)
+    slot = draft.get(Kind.SLOT, key, Slot)
+    if slot is not None:
+        draft.put(Kind.SLOT, key, msgspec.structs.replace(slot, successes=slot.successes + 1))
+    note_run(draft, run.task, run.created_at, succeeded=True)
+
+
+def _may_be_scheduled(run: Run) -> bool:
+    # The list does not name the schedule; a scheduled run's createdAt is its slot, and cron slots are whole minutes.
+    return run.created_at % MINUTE == 0 and run.kind in (None, "SCHEDULED")
+
+
+def not_found(draft: Draft, run_id: str, *, now: Instant) -> None:
+    """Nobody knows this open run any more: give it up after `VANISH_AFTER` looks, visibly."""
+    run = draft.run(run_id)
+    if run is None:
+        return
+    if run.missing + 1 < VANISH_AFTER:
+        draft.put(Kind.RUN, run_id, msgspec.structs.replace(run, missing=run.missing + 1))
+        return
+    draft.notice("vanished", f"{run_id} of task {run.task} was {run.status} and no longer exists")
+    draft.drop(Kind.RUN, run_id)
+    draft.settle(Kind.RUN, run_id, until=now + HORIZON)
+
+
+def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
+    """Add what TRQL knows to runs that are in the ledger: queue, batch, attempts. It never counts a run."""
+    for row in rows:
+        run = draft.run(row.run_id)
+        if run is not None:
+            if (row.queue or row.batch_id) and (row.queue != run.queue or row.batch_id != run.batch_id):
+                draft.put(
+                    Kind.RUN,
+                    row.run_id,
+                    msgspec.structs.replace(run, queue=row.queue or run.queue, batch_id=row.batch_id or run.batch_id),
+                )
+            continue
+        marks = draft.marks(Kind.RUN, row.run_id)
+        if marks is None or not marks & ATTEMPTS_DUE or row.attempts is None or row.task is None or not row.is_finished:
+            continue
+        draft.count("run_attempts_total", (row.task,), row.attempts)
+        draft.settle(Kind.RUN, row.run_id, until=now + HORIZON, marks=marks & ~ATTEMPTS_DUE)
+
+
+def open_by_status(runs: Iterable[OpenRun]) -> dict[tuple[str, RunStatus], tuple[int, Instant]]:
+    """(task, status) → how many are open, and since when the oldest is."""
+    table: dict[tuple[str, RunStatus], tuple[int, Instant]] = {}
+    for run in runs:
+        if run.is_test:
+            continue
+        place = (run.task, run.status)
+        found = table.get(place)
+        since = run.since
+        table[place] = (1, since) if found is None else (found[0] + 1, min(found[1], since))
+    return table

@@ -1,0 +1,299 @@
+"""The state file: everything the ledgers know, in SQLite. One writer; every commit is one transaction.
+
+Statements run on one worker thread, so that a slow disk does not stall the event loop. Errors of SQLite leave here as
+`StateError` with the remedy in the sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.errors import StateError
+from triggerdev_exporter.ledger.facts import FACT_TYPES, Kind
+from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.news import News
+from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram
+
+T = TypeVar("T")
+
+#: `PRAGMA user_version` = major * 1000 + minor. Additive changes raise the minor; an older program reads such a file.
+#: Raise it together with SCHEMA, add the step to MIGRATIONS, and a line here:
+#:   1.0  first version
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
+
+SCHEMA = """
+CREATE TABLE target (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,          -- the label `target`
+    birth INTEGER NOT NULL              -- Unix ms, server time of the first start
+) STRICT;
+CREATE TABLE counter (
+    target INTEGER NOT NULL,
+    family TEXT NOT NULL,               -- metric name without prefix
+    labels TEXT NOT NULL,               -- JSON array of label values
+    value INTEGER NOT NULL,             -- events, milliseconds, or nano-dollars
+    PRIMARY KEY (target, family, labels)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE histogram (
+    target INTEGER NOT NULL,
+    family TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    bounds TEXT NOT NULL,               -- JSON array, ms
+    cells TEXT NOT NULL,                -- JSON array, not cumulative, one more than bounds
+    sum INTEGER NOT NULL,               -- ms
+    PRIMARY KEY (target, family, labels)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fact (
+    target INTEGER NOT NULL,
+    kind TEXT NOT NULL,                 -- facts.Kind
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,                -- JSON of the struct in facts.FACT_TYPES
+    PRIMARY KEY (target, kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE settled (
+    target INTEGER NOT NULL,
+    hash INTEGER NOT NULL,              -- news.id_hash of kind and id
+    until INTEGER NOT NULL,             -- Unix ms; forgotten afterwards
+    marks INTEGER NOT NULL,
+    PRIMARY KEY (target, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settled_until ON settled (target, until);
+"""
+
+
+class Store:
+    """One open state file. Make it with `open_store`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
+
+    async def load(self, target: str) -> Ledger | None:
+        """The ledger of `target` as last committed; ``None`` if this file does not know it."""
+        return await self._in_thread(lambda: self._load(target))
+
+    async def begin(self, target: str, birth: Instant) -> Ledger:
+        """A new, empty ledger for `target`, born at `birth` (server time)."""
+
+        def write() -> Ledger:
+            with self._connection:
+                self._connection.execute("INSERT INTO target (name, birth) VALUES (?, ?)", (target, birth))
+            return Ledger(birth)
+
+        return await self._in_thread(write)
+
+    async def settled(self, target: str, hashes: Sequence[int]) -> dict[int, int]:
+        """Those of `hashes` that ended within the horizon, with their marks."""
+        if not hashes:
+            return {}
+
+        def read() -> dict[int, int]:
+            found: dict[int, int] = {}
+            for start in range(0, len(hashes), 500):
+                some = hashes[start : start + 500]
+                marks = ",".join("?" * len(some))
+                found.update(
+                    self._connection.execute(
+                        f"SELECT hash, marks FROM settled WHERE target = ? AND hash IN ({marks})",  # noqa: S608 - question marks only
+                        (self._id(target), *some),
+                    ).fetchall()
+                )
+            return found
+
+        return await self._in_thread(read)
+
+    async def settled_since(self, target: str, until: Instant) -> int:
+        """How many remembered ids are kept at least until `until`: how much ended since `until` − horizon."""
+        query = "SELECT count(*) FROM settled WHERE target = ? AND until >= ?"
+        rows = await self._in_thread(
+            lambda: self._connection.execute(query, (self._id(target), until)).fetchall()
+        )
+        return int(rows[0][0])
+
+    async def commit(self, target: str, news: News) -> None:
+        """Write `news` in one transaction: all of it or, after an error, none of it."""
+        await self._in_thread(lambda: self._commit(target, news))
+
+    async def forget(self, target: str, now: Instant, *, most: int = 5_000) -> int:
+        """Drop remembered ids whose time is over, at most `most` in one transaction; how many were dropped."""
+
+        def write() -> int:
+            with self._connection:
+                return self._connection.execute(
+                    "DELETE FROM settled WHERE (target, hash) IN "
+                    "(SELECT target, hash FROM settled WHERE target = ? AND until < ? LIMIT ?)",
+                    (self._id(target), now, most),
+                ).rowcount
+
+        return await self._in_thread(write)
+
+    async def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        await self._in_thread(self._connection.close)
+        self._thread.shutdown()
+
+    def size(self) -> int:
+        """Bytes on disk, the write-ahead log included."""
+        total = 0
+        for suffix in ("", "-wal", "-shm"):
+            try:
+                total += self.path.with_name(self.path.name + suffix).stat().st_size
+            except OSError:
+                continue
+        return total
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # The thread cannot be stopped: wait until it is done, so that nobody goes on beside it.
+            await asyncio.wait([future])
+            raise
+        except sqlite3.Error as error:
+            raise StateError(_sentence(self.path, error)) from error
+
+    def _id(self, target: str) -> int:
+        row = self._connection.execute("SELECT id FROM target WHERE name = ?", (target,)).fetchone()
+        return int(row[0])
+
+    def _load(self, target: str) -> Ledger | None:
+        row = self._connection.execute("SELECT id, birth FROM target WHERE name = ?", (target,)).fetchone()
+        if row is None:
+            return None
+        target_id, birth = row
+        ledger = Ledger(birth)
+        read = self._connection.execute
+        for family, labels, value in read("SELECT family, labels, value FROM counter WHERE target = ?", (target_id,)):
+            ledger.set_counter((family, tuple(json.loads(labels))), value)
+        query = "SELECT family, labels, bounds, cells, sum FROM histogram WHERE target = ?"
+        for family, labels, bounds, cells, total in read(query, (target_id,)):
+            if tuple(json.loads(bounds)) == BOUNDS_MS.get(family):
+                histogram = Histogram(tuple(json.loads(bounds)), json.loads(cells), total)
+                ledger.histograms[family, tuple(json.loads(labels))] = histogram
+        known = {kind.value for kind in Kind}
+        for kind, key, value in read("SELECT kind, key, value FROM fact WHERE target = ?", (target_id,)):
+            # A newer minor may have written kinds that we do not know; they stay in the file.
+            if kind in known:
+                ledger.set_fact(Kind(kind), key, msgspec.json.decode(value, type=FACT_TYPES[Kind(kind)]))
+        return ledger
+
+    def _commit(self, target: str, news: News) -> None:
+        target_id = self._id(target)
+        with self._connection:
+            write = self._connection.executemany
+            write(
+                "DELETE FROM counter WHERE target = ? AND family = ? AND labels = ?",
+                [(target_id, family, _json(labels)) for family, labels in news.folded],
+            )
+            write(
+                "INSERT INTO counter VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                [(target_id, family, _json(labels), by) for (family, labels), by in news.counts.items()],
+            )
+            for (family, labels), histogram in news.timings.items():
+                self._add_histogram(target_id, family, _json(labels), histogram)
+            write(
+                "DELETE FROM fact WHERE target = ? AND kind = ? AND key = ?",
+                [(target_id, kind.value, key) for (kind, key), fact in news.facts.items() if fact is None],
+            )
+            write(
+                "INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?)",
+                [
+                    (target_id, kind.value, key, msgspec.json.encode(fact).decode())
+                    for (kind, key), fact in news.facts.items()
+                    if fact is not None
+                ],
+            )
+            write(
+                "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)",
+                [(target_id, hashed, until, marks) for hashed, (until, marks) in news.settled.items()],
+            )
+
+    def _add_histogram(self, target_id: int, family: str, labels: str, histogram: Histogram) -> None:
+        row = self._connection.execute(
+            "SELECT bounds, cells, sum FROM histogram WHERE target = ? AND family = ? AND labels = ?",
+            (target_id, family, labels),
+        ).fetchone()
+        merged = histogram.copy()
+        if row is not None and tuple(json.loads(row[0])) == histogram.bounds:
+            merged.add(Histogram(histogram.bounds, json.loads(row[1]), row[2]))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO histogram VALUES (?, ?, ?, ?, ?, ?)",
+            (target_id, family, labels, _json(histogram.bounds), _json(merged.cells), merged.sum),
+        )
+
+
+def _json(values: Sequence[object]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def open_store(path: Path) -> Store:
+    """Open the state file at `path`, making it if there is none.
+
+    Raises `StateError` for a file that is corrupt, newer than this program, or not writable. The caller holds the lock.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level="IMMEDIATE", timeout=5.0)
+        _prepare(path, connection)
+    except sqlite3.Error as error:
+        raise StateError(_sentence(path, error)) from error
+    except OSError as error:
+        raise StateError(
+            f"{path}: cannot make the state file: {error.strerror}. "
+            "Give a writable place: `state:` in the configuration, or TRIGGERDEV_EXPORTER_STATE."
+        ) from error
+    return Store(path, connection)
+
+
+def _prepare(path: Path, connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if version // 1000 > SCHEMA_MAJOR:
+        raise StateError(
+            f"{path}: written by a newer triggerdev-exporter (state {version // 1000}, this program knows "
+            f"{SCHEMA_MAJOR}). Run that version, or point `state:` at another file (counters then start anew)."
+        )
+    if not is_empty:
+        if version == 0:
+            raise StateError(f"{path}: a database, but not a state file of triggerdev-exporter. Name another `state:`.")
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise StateError(_corrupt(path, str(damage)))
+    # FULL: a commit that was told to memory is on the disk, so that counters never step back after a power loss.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 1000"):
+        connection.execute(f"PRAGMA {pragma}")
+    if is_empty:
+        with connection:
+            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_MAJOR * 1000 + SCHEMA_MINOR};")
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorname", "") or ""
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return _corrupt(path, str(error))
+    if code.startswith("SQLITE_FULL"):
+        return f"{path}: the disk is full; nothing was lost, counting goes on when there is room."
+    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return f"{path}: cannot write the state file ({error}). Make it writable for this user, or name another `state:`."
+    if code.startswith("SQLITE_BUSY"):
+        return f"{path}: another program holds the state file locked. Stop it, or name another `state:`."
+    return f"{path}: {error}"
+
+
+def _corrupt(path: Path, detail: str) -> str:
+    return (
+        f"{path}: the state file is damaged ({detail}). Move it away and start again: counters then begin at 0 with a "
+        "new birth, which Prometheus reads as a reset, and nothing is counted twice."
+    )

@@ -1,0 +1,66 @@
+"""Counters and histograms as plain integers: keys, cells, and how one value falls into them. Nothing here knows a run."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+Labels = tuple[str, ...]
+"""Label values, in the order in which the family names its labels."""
+
+SeriesKey = tuple[str, Labels]
+"""Family name without prefix, and label values."""
+
+#: Upper bounds in milliseconds, ``+Inf`` left out. A layout is a contract: queries and alerts name these numbers.
+BOUNDS_MS: dict[str, tuple[int, ...]] = {
+    "run_wait_seconds": (100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000),
+    "run_duration_seconds": (
+        100,
+        500,
+        1_000,
+        5_000,
+        15_000,
+        60_000,
+        300_000,
+        900_000,
+        3_600_000,
+        14_400_000,
+        86_400_000,
+    ),
+    "batch_duration_seconds": (1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000, 86_400_000),
+}
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Cells between bounds (the last one is open to the top) and the sum of all values, in milliseconds."""
+
+    bounds: tuple[int, ...]
+    cells: list[int] = field(default_factory=list)
+    sum: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.cells:
+            self.cells = [0] * (len(self.bounds) + 1)
+
+    @property
+    def count(self) -> int:
+        return sum(self.cells)
+
+    def observe(self, value: int) -> None:
+        """Count `value` (milliseconds) in the first cell whose bound is not below it."""
+        self.cells[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def add(self, other: Histogram) -> None:
+        """Take over another histogram of the same bounds."""
+        self.cells = [mine + theirs for mine, theirs in zip(self.cells, other.cells, strict=True)]
+        self.sum += other.sum
+
+    def copy(self) -> Histogram:
+        return Histogram(self.bounds, list(self.cells), self.sum)
+
+
+def new_histogram(family: str) -> Histogram:
+    """An empty histogram with the bounds of `family`."""
+    return Histogram(BOUNDS_MS[family])

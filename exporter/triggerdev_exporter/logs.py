@@ -1,0 +1,80 @@
+"""How log lines look: text for a person, JSON for a machine; events with keys, and no secret in either."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+_PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+
+
+class _Scrub:
+    """The second line of defence: a key that got into a text all the same is taken out of it."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = [secret for secret in secrets if secret]
+
+    def clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[key]")
+        return text
+
+
+def _keys(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in record.__dict__.items() if key not in _PLAIN and not key.startswith("_")}
+
+
+class TextFormatter(logging.Formatter):
+    """``12:00:01 WARNING failing target=prod collector=queues why="…"``."""
+
+    def __init__(self, scrub: _Scrub) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+        self._scrub = scrub
+
+    def format(self, record: logging.LogRecord) -> str:
+        keys = " ".join(f"{key}={_quoted(value)}" for key, value in _keys(record).items())
+        head, newline, rest = super().format(record).partition("\n")
+        return self._scrub.clean(f"{head} {keys}".rstrip() + newline + rest)
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: ``ts``, ``level``, ``event``, and the event's keys."""
+
+    def __init__(self, scrub: _Scrub) -> None:
+        super().__init__()
+        self._scrub = scrub
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "ts": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+            **_keys(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return self._scrub.clean(json.dumps(line, ensure_ascii=False, default=str))
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=\n') else text
+
+
+def set_up(level: str, format_: str, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Log to `stream` (stderr). `format_` is ``text``, ``json``, or ``auto``: text on a terminal."""
+    out = sys.stderr if stream is None else stream
+    scrub = _Scrub(secrets)
+    as_text = format_ == "text" or (format_ == "auto" and out.isatty())
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(TextFormatter(scrub) if as_text else JsonFormatter(scrub))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # They speak of every wake-up and every request; what matters of that is in the metrics.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

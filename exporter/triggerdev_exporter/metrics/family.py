@@ -1,0 +1,82 @@
+"""The shape of a family: one row of data that says name, kind, labels, meaning, and where its samples come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.target import CollectorState, Target
+
+PREFIX = "triggerdev_"
+
+
+class Kind(StrEnum):
+    """The types of the exposition formats that we use."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """One histogram series: bounds and sum in seconds, cells not cumulative, the last one open to the top."""
+
+    bounds: tuple[float, ...]
+    cells: tuple[int, ...]
+    sum: float
+
+
+Value = float | Buckets
+Rows = Iterable[tuple[tuple[str, ...], Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One target at one instant, as the rows read it. `now` is our clock, as is `CollectorState.last_success`."""
+
+    target: Target
+    now: Instant
+
+    @property
+    def ledger(self) -> Ledger | None:
+        return self.target.ledger
+
+    def state(self, collector: str) -> CollectorState:
+        return self.target.states[collector]
+
+    def counts(self, collector: str) -> Ledger | None:
+        """The ledger, if what `collector` feeds into it can be shown: runs only once the look-back is complete."""
+        ledger = self.ledger
+        if ledger is None:
+            return None
+        if collector == "runs":
+            return ledger if ledger.coverage is not None and ledger.coverage.looked_back else None
+        return ledger if self.state(collector).supported is not False else None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of one target's series. `read` yields (label values, value); no row, no series."""
+
+    name: str
+    """Without the prefix; a counter's ends in ``_total``."""
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    read: Callable[[View], Rows]
+    source: str | None = None
+    """The collector whose silence makes a gauge vanish after three of its intervals."""
+
+    @property
+    def full_name(self) -> str:
+        return PREFIX + self.name
+
+    def rows(self, view: View) -> Rows:
+        """The rows that may be shown now."""
+        if self.kind is Kind.GAUGE and self.source is not None and view.state(self.source).is_stale(view.now):
+            return ()
+        return self.read(view)

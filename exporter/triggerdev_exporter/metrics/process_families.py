@@ -1,0 +1,75 @@
+"""Families about this process, without the label ``target``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from triggerdev_exporter import __version__
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.metrics.family import PREFIX, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the process knows of itself at one scrape."""
+
+    loaded_at: Instant
+    """When the configuration in use was loaded."""
+    state_bytes: int
+    series: dict[str, int]
+    """Series on this page, by full family name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFamily:
+    """A family of the process's own; the same shape as `Family`, read from `Process`."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    read: Callable[[Process], Iterable[tuple[tuple[str, ...], float]]]
+
+    @property
+    def full_name(self) -> str:
+        return PREFIX + self.name
+
+
+PROCESS_FAMILIES: tuple[ProcessFamily, ...] = (
+    ProcessFamily(
+        "exporter_build_info",
+        Kind.GAUGE,
+        ("version",),
+        "1, with the version of this program.",
+        lambda _: [((__version__,), 1)],
+    ),
+    ProcessFamily(
+        "exporter_series",
+        Kind.GAUGE,
+        ("family",),
+        "Series on this page, by family; a histogram counts as one a label set.",
+        lambda process: [((family,), count) for family, count in sorted(process.series.items())],
+    ),
+    ProcessFamily(
+        "exporter_state_bytes",
+        Kind.GAUGE,
+        (),
+        "Size of the state file on disk, its write-ahead log included.",
+        lambda process: [((), process.state_bytes)],
+    ),
+    ProcessFamily(
+        "exporter_config_last_reload_successful",
+        Kind.GAUGE,
+        (),
+        "1 if the configuration in use is the last one that was read.",
+        lambda _: [((), 1)],
+    ),
+    ProcessFamily(
+        "exporter_config_last_reload_timestamp_seconds",
+        Kind.GAUGE,
+        (),
+        "When the configuration in use was loaded.",
+        lambda process: [((), process.loaded_at / 1000)],
+    ),
+)

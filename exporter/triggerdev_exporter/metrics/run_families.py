@@ -1,0 +1,239 @@
+"""Families about runs, tasks and versions. All of them read the ledger, and wait for the first look-back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.facts import TaskFacts
+from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.run_news import open_by_status
+from triggerdev_exporter.ledger.tally import Histogram
+from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rows, View
+from triggerdev_exporter.statuses import TERMINAL
+
+_STATUSES = sorted(status.value for status in TERMINAL)
+
+
+def known_tasks(view: View, ledger: Ledger) -> list[str]:
+    """Tasks that had a run, or that the current deployment brings."""
+    return sorted({*ledger.tasks, *view.target.sights.deployed_tasks})
+
+
+def seconds(at: Instant) -> float:
+    return at / 1000
+
+
+def as_buckets(histogram: Histogram) -> Buckets:
+    """A ledger's histogram in seconds."""
+    return Buckets(tuple(bound / 1000 for bound in histogram.bounds), tuple(histogram.cells), histogram.sum / 1000)
+
+
+def counter_rows(family: str, collector: str, *, unit: float = 1) -> Callable[[View], Rows]:
+    """The rows of a ledger counter; `unit` is what one stored unit is worth on the page."""
+
+    def read(view: View) -> Rows:
+        ledger = view.counts(collector)
+        return () if ledger is None else ((labels, value * unit) for labels, value in sorted(ledger.counter(family)))
+
+    return read
+
+
+def histogram_rows(family: str, collector: str) -> Callable[[View], Rows]:
+    def read(view: View) -> Rows:
+        ledger = view.counts(collector)
+        if ledger is None:
+            return ()
+        return ((labels, as_buckets(value)) for labels, value in sorted(ledger.histogram(family), key=lambda row: row[0]))
+
+    return read
+
+
+def _by_task(family: str) -> Callable[[View], Rows]:
+    def read(view: View) -> Rows:
+        ledger = view.counts("runs")
+        if ledger is not None:
+            for task in known_tasks(view, ledger):
+                yield (task,), ledger.counters.get((family, (task,)), 0)
+
+    return read
+
+
+def _finished(view: View) -> Rows:
+    ledger = view.counts("runs")
+    if ledger is not None:
+        for task in known_tasks(view, ledger):
+            for status in _STATUSES:
+                yield (task, status), ledger.counters.get(("runs_finished_total", (task, status)), 0)
+
+
+def _open(view: View) -> Rows:
+    ledger = view.counts("runs")
+    if ledger is not None:
+        table = open_by_status(ledger.runs.values())
+        for task, facts in sorted(ledger.tasks.items()):
+            for status in facts.open_statuses:
+                yield (task, status), table.get((task, status), (0, 0))[0]  # type: ignore[call-overload]  # StrEnum keys
+
+
+def _oldest_open(view: View) -> Rows:
+    ledger = view.counts("runs")
+    if ledger is not None:
+        for (task, status), (_, since) in sorted(open_by_status(ledger.runs.values()).items()):
+            yield (task, status.value), seconds(since)
+
+
+def _task_facts(pick: Callable[[TaskFacts], float | None]) -> Callable[[View], Rows]:
+    def read(view: View) -> Rows:
+        ledger = view.counts("runs")
+        if ledger is not None:
+            for task, facts in sorted(ledger.tasks.items()):
+                value = pick(facts)
+                if value is not None:
+                    yield (task,), value
+
+    return read
+
+
+def _task_info(view: View) -> Rows:
+    ledger = view.counts("runs")
+    if ledger is not None:
+        current = view.target.sights.deployment
+        for task in known_tasks(view, ledger):
+            facts = ledger.tasks.get(task)
+            version = facts.version if facts is not None and facts.version else None
+            if version is None and current is not None and task in view.target.sights.deployed_tasks:
+                version = current.version
+            yield (task, "", version or ""), 1
+
+
+def _instant(at: Instant | None) -> float | None:
+    return None if at is None else seconds(at)
+
+
+def _families() -> Iterator[Family]:
+    counter, gauge, histogram = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+    yield Family(
+        "runs_triggered_total",
+        counter,
+        ("task",),
+        "Runs created since counting began (createdAt).",
+        _by_task("runs_triggered_total"),
+    )
+    yield Family(
+        "runs_started_total",
+        counter,
+        ("task",),
+        "Runs dequeued for the first time since counting began (startedAt).",
+        _by_task("runs_started_total"),
+    )
+    yield Family(
+        "runs_finished_total",
+        counter,
+        ("task", "status"),
+        "Runs that reached a final status since counting began (finishedAt), each once.",
+        _finished,
+    )
+    yield Family(
+        "runs_test_finished_total",
+        counter,
+        ("task",),
+        "Test runs (isTest) that reached a final status; they are kept out of all other families.",
+        counter_rows("runs_test_finished_total", "runs"),
+    )
+    yield Family(
+        "runs_by_version_finished_total",
+        counter,
+        ("version", "outcome"),
+        "Runs that reached a final status, by deployed version: the three newest, and __older__ for the rest.",
+        counter_rows("runs_by_version_finished_total", "runs"),
+    )
+    yield Family(
+        "runs_open",
+        gauge,
+        ("task", "status"),
+        "Runs that have not ended, as last polled; 0 once a task was seen with that status.",
+        _open,
+        "runs",
+    )
+    yield Family(
+        "runs_oldest_open_timestamp_seconds",
+        gauge,
+        ("task", "status"),
+        "Since when the oldest open run is in its status: startedAt for DEQUEUED and EXECUTING, the end of the delay "
+        "for QUEUED, createdAt else. Absent when there is none.",
+        _oldest_open,
+        "runs",
+    )
+    yield Family(
+        "run_wait_seconds",
+        histogram,
+        ("task",),
+        "Time from createdAt (or the end of the delay) to startedAt, of runs that ended and had started.",
+        histogram_rows("run_wait_seconds", "runs"),
+    )
+    yield Family(
+        "run_duration_seconds",
+        histogram,
+        ("task", "outcome"),
+        "Time from startedAt to finishedAt, waits included, of runs that ended and had started.",
+        histogram_rows("run_duration_seconds", "runs"),
+    )
+    yield Family(
+        "run_compute_seconds_total",
+        counter,
+        ("task",),
+        "Compute time of ended runs (durationMs), waits excluded. Absent where the API does not tell.",
+        counter_rows("run_compute_seconds_total", "runs", unit=1e-3),
+    )
+    yield Family(
+        "run_cost_usd_total",
+        counter,
+        ("task",),
+        "Compute and invocation cost of ended runs (costInCents + baseCostInCents). Absent where the API does not tell.",
+        counter_rows("run_cost_usd_total", "runs", unit=1e-9),
+    )
+    yield Family(
+        "run_attempts_total",
+        counter,
+        ("task",),
+        "Attempts that ended runs took; known up to a minute after the end, from a query. Absent without one.",
+        counter_rows("run_attempts_total", "runs"),
+    )
+    yield Family(
+        "run_last_finished_timestamp_seconds",
+        gauge,
+        ("task",),
+        "When the last run ended (finishedAt), the look-back included.",
+        _task_facts(lambda facts: _instant(facts.last_finished)),
+        "runs",
+    )
+    yield Family(
+        "run_last_success_timestamp_seconds",
+        gauge,
+        ("task",),
+        "When the last successful run ended (finishedAt), the look-back included.",
+        _task_facts(lambda facts: _instant(facts.last_success)),
+        "runs",
+    )
+    yield Family(
+        "run_consecutive_failures",
+        gauge,
+        ("task",),
+        "Failed runs that ended after the last successful one, the look-back included.",
+        _task_facts(
+            lambda facts: None if facts.last_finished is None else facts.consecutive_failures,
+        ),
+        "runs",
+    )
+    yield Family(
+        "task_info",
+        gauge,
+        ("task", "owner", "version"),
+        "1 for each task that had a run or is in the current deployment, with the version last seen running it.",
+        _task_info,
+        "runs",
+    )
+
+
+RUN_FAMILIES: tuple[Family, ...] = tuple(_families())

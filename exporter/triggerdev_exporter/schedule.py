@@ -1,0 +1,84 @@
+"""When collectors are woken: APScheduler around `tick`. It only wakes; what is due is decided by the steps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from triggerdev_exporter.clock import SECOND, Clock, machine_time
+from triggerdev_exporter.collect.collector import Collector, tick
+from triggerdev_exporter.target import Target
+
+log = logging.getLogger(__name__)
+
+WATCH_EVERY_S = 15.0
+LARGEST_DRIFT_S = 30.0
+PARTING_S = 5.0
+"""How long running ticks may go on after a stop; the whole shutdown must end within 10 s."""
+
+
+class Wakes:
+    """Wakes each (target, collector) every interval, with jitter, one at a time, late rather than never."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._running: set[asyncio.Task[object]] = set()
+        self._last = (clock.now(), clock.monotonic())
+
+    def add(self, target: Target, collectors: Sequence[Collector]) -> None:
+        """Wake the `collectors` of `target`, the first time at once."""
+        for collector in collectors:
+            seconds = target.states[collector.name].interval_ms / SECOND / self._clock.speed
+            self._scheduler.add_job(
+                self._wake,
+                # Jitter keeps many daemons from asking in the same second.
+                IntervalTrigger(seconds=seconds, jitter=min(seconds / 10, 5.0), timezone=UTC),
+                args=(target, collector),
+                id=f"{target.name}/{collector.name}",
+                next_run_time=machine_time(),
+            )
+
+    def start(self) -> None:
+        self._scheduler.add_job(self._watch, IntervalTrigger(seconds=WATCH_EVERY_S, timezone=UTC), id="watchdog")
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Wake nobody any more, let running ticks end, and end those that do not."""
+        self._scheduler.pause()
+        running = set(self._running)
+        if running:
+            _, late = await asyncio.wait(running, timeout=PARTING_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+
+    async def _wake(self, target: Target, collector: Collector) -> None:
+        task = asyncio.current_task()
+        if task is None:  # pragma: no cover - a coroutine always runs in a task
+            return
+        self._running.add(task)
+        try:
+            await tick(target, collector)
+        finally:
+            self._running.discard(task)
+
+    async def _watch(self) -> None:
+        wall, steady = self._clock.now(), self._clock.monotonic()
+        drift = (wall - self._last[0]) / SECOND - (steady - self._last[1])
+        self._last = (wall, steady)
+        if abs(drift) <= LARGEST_DRIFT_S:
+            return
+        # The scheduler plans in wall time: set back by an hour, it would sleep for that hour.
+        log.warning("the clock jumped; all collectors are woken now", extra={"seconds": round(drift, 1)})
+        for job in self._scheduler.get_jobs():
+            if job.id != "watchdog":
+                job.modify(next_run_time=machine_time())

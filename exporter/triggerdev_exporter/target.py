@@ -1,0 +1,145 @@
+"""One watched environment: its client, dialect, journal and sights, and what is known of its key.
+
+A target opens by itself: the first request tells the dialect and the server's time, which becomes the birth of its
+ledger if the state does not know the target yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from triggerdev_exporter.api.calls import Dialect, Priority
+from triggerdev_exporter.api.client import Client
+from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
+from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, Clock, Instant
+from triggerdev_exporter.config.model import Target as TargetConfig
+from triggerdev_exporter.errors import Forbidden, NotFound, Unauthorized
+from triggerdev_exporter.ledger.journal import Journal
+from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.news import Notice
+from triggerdev_exporter.ledger.store import Store
+from triggerdev_exporter.sights import Sights
+
+log = logging.getLogger(__name__)
+
+COLLECTORS = ("runs", "queues", "batches", "schedules", "deployments", "waitpoints")
+LOOK_AGAIN = HOUR
+"""How long an endpoint that said no is left alone."""
+FIRST_PAUSE, LONGEST_PAUSE = 30 * SECOND, 5 * MINUTE
+
+
+@dataclass(slots=True)
+class CollectorState:
+    """How one collector fares; read by the metrics and the pages."""
+
+    interval_ms: int
+    up: bool | None = None
+    """Whether the last tick succeeded; ``None`` before the first."""
+    supported: bool | None = None
+    last_success: Instant | None = None
+    duration_s: float | None = None
+    errors: Counter[str] = field(default_factory=Counter)
+    trouble: str | None = None
+    """What is wrong now, in words; ``None`` when nothing is."""
+    look_again_at: Instant = 0
+
+    def is_stale(self, now: Instant) -> bool:
+        """Whether its gauges are too old to show: no success within three intervals."""
+        return self.last_success is None or now - self.last_success > 3 * self.interval_ms
+
+
+class Target:
+    """One environment. Collectors read from it and write through its journal."""
+
+    def __init__(self, config: TargetConfig, *, name: str, client: Client, clock: Clock, store: Store) -> None:
+        self.config = config
+        self.name = name
+        self.client = client
+        self.clock = clock
+        self.sights = Sights()
+        self.states = {key: CollectorState(interval_ms=getattr(config.intervals, key)) for key in COLLECTORS}
+        self.journal: Journal | None = None
+        self.dialect: Dialect | None = None if config.dialect == "auto" else DIALECTS[config.dialect]
+        self._store = store
+        self._opening = asyncio.Lock()
+        self._probed = False
+        self._pause = FIRST_PAUSE
+        self._shut_until: Instant = 0
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """``None`` until the server's time is known for the first time."""
+        return None if self.journal is None else self.journal.ledger
+
+    def server_now(self) -> Instant:
+        """The server's time as far as we know it, Unix ms."""
+        return self.client.meter.server_now(self.clock.now())
+
+    async def load(self) -> None:
+        """Take up what the state file knows, before any request."""
+        ledger = await self._store.load(self.name)
+        if ledger is not None:
+            self._keep(ledger)
+
+    def _keep(self, ledger: Ledger) -> None:
+        self.journal = Journal(self.name, ledger, self._store)
+        if ledger.coverage is not None and ledger.coverage.walked_at:
+            # Its open runs are as old as its last walk: shown until they are stale, as if we had not been away.
+            self.states["runs"].last_success = ledger.coverage.walked_at
+
+    def is_shut(self, now: Instant) -> bool:
+        """Whether a refused key is left alone for now."""
+        return now < self._shut_until
+
+    async def open(self) -> tuple[Dialect, Journal]:
+        """Dialect and journal, asking the server first where that is needed. Raises `ApiError`."""
+        async with self._opening:
+            if not self._probed:
+                await self._probe()
+            if self.journal is None:
+                birth = self.server_now()
+                self._keep(await self._store.begin(self.name, birth))
+                log.info("counting begins", extra={"target": self.name, "birth": birth})
+            if self.dialect is None or self.journal is None:  # pragma: no cover - both were just set
+                raise AssertionError
+            return self.dialect, self.journal
+
+    async def _probe(self) -> None:
+        try:
+            spoken = await self.client.fetch(probe_call(), Priority.LIVE)
+        except (Forbidden, NotFound):
+            # A key that may not read queues tells nothing about the dialect; the real server is the likelier one.
+            spoken = "trigger"
+        if self.dialect is None:
+            self.dialect = DIALECTS[spoken]
+            log.info("the server answers", extra={"target": self.name, "dialect": spoken})
+        self._probed = True
+
+    async def refuses_key(self) -> bool:
+        """After a 401: whether the key itself is refused, or only that endpoint. Legacy routes answer 401 for both."""
+        try:
+            await self.client.fetch(probe_call(), Priority.LIVE)
+        except Unauthorized:
+            return True
+        except (Forbidden, NotFound):
+            return False
+        return False
+
+    def shut(self, now: Instant) -> None:
+        """The key was refused: poll slower until it is accepted."""
+        self._shut_until = now + self._pause
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def told(self, collector: str, notices: Sequence[Notice]) -> None:
+        """Count what the ledger noticed about single runs, and say it."""
+        for notice in notices:
+            self.states[collector].errors[notice.reason] += 1
+            log.warning(notice.text, extra={"target": self.name, "reason": notice.reason})
+
+    def key_accepted(self) -> None:
+        """A tick went through."""
+        self._pause, self._shut_until = FIRST_PAUSE, 0

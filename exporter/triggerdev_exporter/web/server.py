@@ -1,0 +1,99 @@
+"""The HTTP server: routes, headers, and nothing else. What is shown is decided in `metrics/` and `web/overview.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from triggerdev_exporter import __version__
+from triggerdev_exporter.clock import Clock, Instant
+from triggerdev_exporter.metrics.negotiation import accepts_gzip, choose_format
+from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.target import Target
+from triggerdev_exporter.web.overview import overview
+from triggerdev_exporter.web.readiness import waiting_for
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Served(Protocol):
+    """What the server shows; the composition root is it."""
+
+    @property
+    def targets(self) -> Sequence[Target]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def started_at(self) -> Instant: ...
+
+    def page(self, now: Instant) -> Page: ...
+
+
+def make_app(served: Served) -> web.Application:
+    """The application; it holds no state of its own."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        format_, content_type = choose_format(",".join(request.headers.getall("Accept", [])))
+        body = served.page(served.clock.now()).write(format_)
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
+            body = await asyncio.get_running_loop().run_in_executor(None, _compress, body)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="The exporter runs.\n")
+
+    async def ready(_: web.Request) -> web.Response:
+        missing = waiting_for(served.targets, started_at=served.started_at, now=served.clock.now())
+        if missing is None:
+            return web.Response(text="The exporter is ready.\n")
+        return web.Response(text=f"Not ready: {missing}.\n", status=503)
+
+    @aiohttp_jinja2.template("overview.html")
+    async def landing(_: web.Request) -> dict[str, object]:
+        now = served.clock.now()
+        missing = waiting_for(served.targets, started_at=served.started_at, now=now)
+        return {"version": __version__, "not_ready": missing, "targets": overview(served.targets, now)}
+
+    app = web.Application(middlewares=[_headers])
+    aiohttp_jinja2.setup(
+        app, loader=jinja2.PackageLoader("triggerdev_exporter.web"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/-/healthy", healthy)
+    app.router.add_get("/-/ready", ready)
+    app.router.add_get("/", landing)
+    return app
+
+
+def _compress(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=1, mtime=0)
+
+
+@web.middleware
+async def _headers(request: web.Request, handler: Callable[[web.Request], object]) -> web.StreamResponse:
+    try:
+        response = await handler(request)  # type: ignore[misc]  # aiohttp's Handler, spelt without its private name
+    except web.HTTPException as error:
+        # Raised as it is, aiohttp's answer names its version; ours names the way back.
+        response = web.Response(
+            text=f"{error.status} {error.reason}: see / for what is served here.\n", status=error.status
+        )
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    response.headers.update(SECURITY_HEADERS)
+    response.headers["Server"] = "triggerdev-exporter"
+    return response
