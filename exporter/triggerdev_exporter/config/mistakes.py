@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from typing import Literal
 
 # What a Trigger.dev credential looks like, wherever it stands.
-_CREDENTIAL = re.compile(r"\b(?:tr_[a-z]+_|pk_[a-z]+_|eyJ)[\w.=-]{3,}|\btr_[\w-]{8,}")
+_CREDENTIAL = re.compile(r"\b(?:tr_[a-z]+_|pk_[a-z]+_|eyJ)[\w.=-]{3,}|\btr_(?!preview_(?!\w))[\w-]{8,}")
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 # A key that promises a secret, up to the end of the line; secret_key_file and secret_key_env hold none.
 _PROMISED = re.compile(
     r"""(?i)(?P<key>[\w-]*(?:secret|token|password|api_?key)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
@@ -79,12 +80,16 @@ def _printable(text: str, keep: str = "") -> str:
 def mask(text: str) -> str:
     """`text` with every credential in it turned into stars of the same length."""
     text = _PROMISED.sub(lambda m: m["key"] + re.sub(r"\S", "*", m["secret"]), text)
-    return _CREDENTIAL.sub(lambda m: "*" * len(m[0]), text)
+    for secret in (_CREDENTIAL, _USERINFO):
+        text = secret.sub(lambda m: "*" * len(m[0]), text)
+    return text
 
 
 def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
     """As a person works through them: by file and line; what has no position first."""
-    return sorted(mistakes, key=lambda m: (m.place.line or 0, m.place.column or 0) if m.place else (0, 0))
+    return sorted(
+        mistakes, key=lambda m: (m.place.line or 0, m.place.column or 0, m.place.name) if m.place else (0, 0, "")
+    )
 
 
 def found(value: object) -> str:
@@ -108,5 +113,5 @@ def found(value: object) -> str:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """``; did you mean "intervals"?``, or nothing when no word is near."""
-    near = get_close_matches(word, list(words), n=1)
+    near = get_close_matches(word, list(words), n=1, cutoff=0.7)  # below, "alerts" is near "targets"
     return f'; did you mean "{near[0]}"?' if near else ""

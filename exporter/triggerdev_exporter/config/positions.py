@@ -6,11 +6,12 @@ over any text: what cannot be read is a `Mistake`, never an exception. Knows not
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -30,6 +31,10 @@ _IN_OTHER_WORDS = {
     "expected a single document in the stream": "one document is wanted; remove this ---",
     "could not find expected ':'": 'a key without its ":"',
 }
+_IN_OTHER_PATTERNS = (
+    (re.compile(r"expected ',' or '(.)', but got .*"), r'a "," or the closing "\1" is missing before this'),
+    (re.compile(r"found undefined alias '(.*)'"), r'nothing before this is named "&\1"'),
+)
 
 
 @dataclass(slots=True)
@@ -69,24 +74,31 @@ def read_yaml(text: str, name: str) -> Document:
         document.mistakes.append(Mistake("yaml", reason, document._at(line, len(before) - before.rfind("\n") - 1)))
     except MarkedYAMLError as error:
         document.mistakes.append(_syntax(error, document))
-    except (YAMLError, RecursionError, ValueError):
-        # ValueError: ruamel.yaml lets int() and chr() of escapes and directives through.
+    except Exception:
+        # RecursionError, and what int() and chr() of escapes and directives raise: no text may end the process.
         document.mistakes.append(Mistake("yaml", "this is not YAML that can be read", document._at(0, 0)))
     else:
         if root is not None:
-            document.data = _Reader(document).value(root, ())
+            document.data = _Reader(document).read(root)
     return document
 
 
 def _syntax(error: MarkedYAMLError, document: Document) -> Mistake:
     problem = " ".join((error.problem or error.context or "this is not YAML").split())
-    mark = error.problem_mark or error.context_mark
-    text = _IN_OTHER_WORDS.get(problem) or _IN_OTHER_WORDS.get(error.context or "") or problem
-    if error.context and text == problem and error.context != problem:
-        text = f"{problem} ({error.context})"
+    text = _IN_OTHER_WORDS.get(problem, problem)
+    for pattern, words in _IN_OTHER_PATTERNS:
+        text = pattern.sub(words, text)
+    # The end of the file says little: where it was opened is where to look.
+    mark = error.context_mark if problem == "found unexpected end of stream" else error.problem_mark
     if not isinstance(mark, StringMark):
         return Mistake("yaml", text, document._at(0, 0))
     return Mistake("yaml", text, document._at(mark.line, mark.column))
+
+
+class _TooMuchError(Exception):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
 
 
 class _Reader:
@@ -96,19 +108,23 @@ class _Reader:
         self._document = document
         self._nodes = 0
 
-    def value(self, node: Node, path: Path) -> Plain:
+    def read(self, root: Node) -> Plain:
+        try:
+            return self._value(root, ())
+        except _TooMuchError as error:
+            self._complain("this is nested too deeply, or an alias that never ends", error.path)
+            return None
+
+    def _value(self, node: Node, path: Path) -> Plain:
         self._nodes += 1
         self._document._values[path] = (node.start_mark.line, node.start_mark.column)
         # An alias can stand in itself, and ten lines of them make a billion values.
         if len(path) > _DEEPEST or self._nodes > _MOST_NODES:
-            if self._nodes <= _MOST_NODES + 1:
-                self._complain("nested too deeply, or an alias that never ends", path)
-                self._nodes = _MOST_NODES + 1
-            return None
+            raise _TooMuchError(path)
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
-            return tuple(self.value(item, (*path, index)) for index, item in enumerate(node.value))
+            return tuple(self._value(item, (*path, index)) for index, item in enumerate(node.value))
         return self._scalar(node, path)
 
     def _mapping(self, node: MappingNode, path: Path) -> Plain:
@@ -126,7 +142,7 @@ class _Reader:
                 self._document.mistakes.append(Mistake("duplicate", text, self._document._at(*mark)))
                 continue
             self._document._keys[here] = mark
-            read[key.value] = self.value(value, here)
+            read[key.value] = self._value(value, here)
         return read
 
     def _scalar(self, node: Node, path: Path) -> Plain:

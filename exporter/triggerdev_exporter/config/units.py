@@ -35,13 +35,13 @@ def _likely_duration(value: object) -> str:
 
 
 def format_duration(millis: int) -> str:
-    """The shortest text that `parse_duration` reads as `millis`."""
+    """Text that `parse_duration` reads as `millis`. No weeks: 30d says more than 4w2d."""
     if millis < 0:
         raise ValueError("a duration is not negative")
     parts = []
     rest = millis
     for unit, size in _UNITS.items():
-        count, rest = divmod(rest, size)
+        count, rest = divmod(rest, size) if unit != "w" else (0, rest)
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"

@@ -69,7 +69,8 @@ def _unknown(key: str, section: Path) -> tuple[str, str]:
 
 
 def _list_of(known: Iterable[str]) -> str:
-    return f"; known are {', '.join(known)}"
+    *most, last = (found(key) for key in sorted(known))
+    return f"; known are {', '.join(most)} and {last}" if most else f"; only {last} is known"
 
 
 def _named(path: Path) -> str:

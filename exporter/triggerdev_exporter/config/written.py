@@ -6,7 +6,6 @@ variable is told under the variable's name.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
@@ -120,17 +119,15 @@ def _read(name: str) -> Document:
     document = Document(name, [])
     try:
         with open(name, "rb") as file:
-            if os.path.isdir(name):
-                raise IsADirectoryError
             raw = file.read(_LARGEST + 1)
         text = raw.decode("utf-8-sig")
     except OSError as error:
-        document.mistakes.append(Mistake("file", f"cannot be read: {why(error)}", Place(name)))
+        document.mistakes.append(Mistake("file", f"the config file cannot be read: {why(error)}", Place(name)))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        document.mistakes.append(Mistake("file", "is not UTF-8 text", Place(name, line, 1)))
+        document.mistakes.append(Mistake("file", "the config file is not UTF-8 text", Place(name, line, 1)))
     else:
         if len(raw) <= _LARGEST:
             return read_yaml(text, name)
-        document.mistakes.append(Mistake("file", "is larger than 1 MiB, which is no config", Place(name)))
+        document.mistakes.append(Mistake("file", "the config file is larger than 1 MiB", Place(name)))
     return document

@@ -1,0 +1,69 @@
+"""Every mistake we know of, one a file in `bad/`, against the whole text that a person sees (`bad.txt`).
+
+To look at new texts and keep them: ``PYTHONPATH=exporter .venv/bin/python tests/config/test_bad_files.py``, then read the diff.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+import pytest
+
+from triggerdev_exporter.config import load_config
+from triggerdev_exporter.errors import ConfigError
+
+HERE = Path(__file__).parent
+BAD = sorted((HERE / "bad").glob("*.yml"))
+GOLDEN = HERE / "bad.txt"
+ENVIRON = {
+    "HOME": "/home/me",
+    "GOOD_KEY": "tr_prod_SeCrEtSeCrEtSeCrEt12",
+    "GOOD_KEY_2": "tr_prod_sk_SeCrEtSeCrEtSeCrEt12",
+    "DEV_KEY": "tr_dev_SeCrEtSeCrEtSeCrEt12",
+    "PREVIEW_KEY": "tr_preview_SeCrEtSeCrEtSeCrEt12",
+    "EMPTY_KEY": " \n",
+    "PERSONAL_KEY": "tr_pat_SeCrEtSeCrEtSeCrEt12",
+    "PUBLIC_KEY": "pk_prod_SeCrEtSeCrEtSeCrEt12",
+    "SPACED_KEY": "tr_prod_SeCrEt SeCrEt",
+    "FOREIGN_KEY": "SeCrEtSeCrEtSeCrEt12",
+}
+# A mistake in one of these would hide that there is no target.
+NEEDS_TARGET = ("state-", "listen-", "log-", "duplicate-key", "unknown-key-nested", "tag", "list-as-key")
+
+
+def told(file: Path) -> list[str]:
+    environ = ENVIRON | ({"TRIGGER_SECRET_KEY": ENVIRON["GOOD_KEY"]} if file.name.startswith(NEEDS_TARGET) else {})
+    with contextlib.chdir(file.parent), pytest.raises(ConfigError) as raised:
+        load_config(Path(file.name), environ)
+    assert raised.value.exit_code == 2
+    return raised.value.mistakes
+
+
+def golden() -> dict[str, str]:
+    parts = re.split(r"^### (.*)\n", GOLDEN.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], (text.rstrip("\n") for text in parts[2::2]), strict=True))
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_the_text_is_exactly_this(file: Path) -> None:
+    mistakes = told(file)
+    assert "\n".join(mistakes) == golden()[file.name]
+    assert len(mistakes) == 1 or file.stem == "many"
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_no_secret_and_no_foreign_words_are_in_it(file: Path) -> None:
+    text = "\n".join(told(file))
+    assert "SeCrEt" not in text
+    assert "hunter22" not in text
+    assert not re.search(r"(?i)input should|pydantic|traceback|ruamel|errno|value error", text)
+
+
+def test_every_golden_has_its_file() -> None:
+    assert list(golden()) == [file.name for file in BAD]
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text("\n".join(f"### {file.name}\n" + "\n".join(told(file)) + "\n" for file in BAD), "utf-8")
