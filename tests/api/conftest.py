@@ -6,15 +6,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from api.scripted_server import ScriptedServer
-from virtual_clock import VirtualClock
 
+from api.scripted_server import KEY, ScriptedServer
 from triggerdev_exporter.api.budget import Budget
 from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.api.meter import ApiMeter
 from triggerdev_exporter.api.secret import Secret
-
-KEY = "tr_prod_kEyThatMustNotBeSeen42"
+from virtual_clock import VirtualClock
 
 
 @pytest.fixture
@@ -37,14 +35,12 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def make_client(
-    server: ScriptedServer, session: aiohttp.ClientSession, clock: VirtualClock
-) -> Callable[..., Client]:
+def make_client(server: ScriptedServer, session: aiohttp.ClientSession, clock: VirtualClock) -> Callable[..., Client]:
     """A client of the scripted server; what is not given is as an operator would have it."""
 
     def make(url: str | None = None, *, budget: Budget | None = None, **kwargs: Any) -> Client:
         return Client(
-            session,
+            kwargs.pop("session", session),
             url or server.url,
             kwargs.pop("key", Secret(KEY)),
             clock,

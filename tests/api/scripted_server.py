@@ -1,4 +1,4 @@
-"""A server on the loopback that says exactly the bytes of its script, well-formed or not, and keeps what it was asked."""
+"""A server on the loopback that says exactly the bytes of its script and keeps what it was asked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+KEY = "tr_prod_kEyThatMustNotBeSeen42"
 JSON = "application/json; charset=utf-8"
 
 
@@ -61,6 +62,7 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.script: list[Reply] = [Reply()]
         self.requests: list[Request] = []
+        self.asked = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._scheme = "http"
         self._closing = asyncio.Event()
@@ -85,6 +87,7 @@ class ScriptedServer:
             request = await self._read(reader)
             reply = self.script[min(len(self.requests), len(self.script) - 1)]
             self.requests.append(request)
+            self.asked.set()
             if not reply.silent:
                 writer.write(reply.encode())
                 await writer.drain()

@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from api.scripted_server import Reply, ScriptedServer
-from virtual_clock import VirtualClock
 
+from api.scripted_server import Reply, ScriptedServer
 from triggerdev_exporter.api.calls import Call
 from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
@@ -28,6 +27,7 @@ from triggerdev_exporter.errors import (
 )
 from triggerdev_exporter.records import Enrichment, Page, Run
 from triggerdev_exporter.statuses import RunStatus
+from virtual_clock import VirtualClock
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 TRIGGER = DIALECTS["trigger"]
@@ -235,7 +235,13 @@ def test_schedules() -> None:
 
 def test_deployments() -> None:
     deployments = read("deployments-list").items
-    assert {deployment.status for deployment in deployments} >= {"PENDING", "BUILDING", "DEPLOYED", "CANCELED", "FAILED"}
+    assert {deployment.status for deployment in deployments} >= {
+        "PENDING",
+        "BUILDING",
+        "DEPLOYED",
+        "CANCELED",
+        "FAILED",
+    }
     assert [d.deployed_at is None for d in deployments] == [d.status != "DEPLOYED" for d in deployments]
     current = read("deployments-current")
     assert (current.version, current.runtime, current.tasks) == ("20261123.4", "node-22", None)

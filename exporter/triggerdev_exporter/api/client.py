@@ -21,7 +21,7 @@ from triggerdev_exporter.api.budget import Budget, Why
 from triggerdev_exporter.api.calls import Call, Priority
 from triggerdev_exporter.api.meter import ApiMeter
 from triggerdev_exporter.api.secret import Secret
-from triggerdev_exporter.api.translate import translate
+from triggerdev_exporter.api.translate import once, translate
 from triggerdev_exporter.api.verdict import (
     Answer,
     http_date,
@@ -160,6 +160,7 @@ class Client:
                     headers=self._headers(call),
                     allow_redirects=False,
                     raise_for_status=False,
+                    middlewares=(once,),
                 ) as head,
             ):
                 self._listen(call.endpoint, head, sent)

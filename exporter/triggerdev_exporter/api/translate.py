@@ -23,13 +23,27 @@ def translate(endpoint: str, exc: Exception, status: int | None) -> ApiError:
         return Unreachable(f"{endpoint}: the proxy answered {exc.status}")
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return Unreachable(f"{endpoint}: the host's name was not found")
-    if isinstance(exc, aiohttp.ServerDisconnectedError):
+    if _has_cause(exc, aiohttp.ServerDisconnectedError):
         return Unreachable(f"{endpoint}: the server closed the connection without an answer")
     if isinstance(exc, aiohttp.ClientConnectionError | OSError):
         return Unreachable(f"{endpoint}: no connection: {_os_reason(exc)}")
     if isinstance(exc, aiohttp.ClientResponseError):
         return HttpFailed(f"{endpoint}: the answer is not HTTP")
     return HttpFailed(f"{endpoint}: the request cannot be sent ({type(exc).__name__})")
+
+
+class SentOnce(aiohttp.ClientConnectionError):
+    """A connection that was lost after it had been made. `once` raises it so that aiohttp lets it through."""
+
+
+async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A middleware that keeps aiohttp from sending a lost GET again on its own: each sending has to be paid for."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise SentOnce from exc
 
 
 def _causes(exc: BaseException) -> list[BaseException]:
@@ -47,11 +61,11 @@ def _has_cause(exc: BaseException, kind: type[BaseException]) -> bool:
 
 
 def _tls_reason(exc: Exception) -> str:
+    # aiohttp's own classes inherit from ssl's without their attributes, so these are asked for with care.
     for cause in _causes(exc):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-        if isinstance(cause, ssl.SSLError) and cause.reason:
-            return cause.reason
+        for told in ("verify_message", "reason"):
+            if isinstance(cause, ssl.SSLError) and isinstance(text := getattr(cause, told, None), str) and text:
+                return text
     return type(exc).__name__
 
 
