@@ -19,13 +19,13 @@ KEY_FILE = "TRIGGER_SECRET_KEY_FILE"
 API_URL = "TRIGGER_API_URL"
 BRANCH = "TRIGGER_PREVIEW_BRANCH"
 
-_OVERRIDES: dict[str, tuple[str, ...]] = {
+OVERRIDES: dict[str, tuple[str, ...]] = {
     "TRIGGERDEV_EXPORTER_LISTEN": ("web", "listen"),
     "TRIGGERDEV_EXPORTER_STATE": ("state",),
     "TRIGGERDEV_EXPORTER_LOG_LEVEL": ("log", "level"),
     "TRIGGERDEV_EXPORTER_LOG_FORMAT": ("log", "format"),
 }
-_ONE_TARGET = {KEY: "secret_key_env", KEY_FILE: "secret_key_file", API_URL: "api_url", BRANCH: "branch"}
+ONE_TARGET = {KEY: "secret_key_env", KEY_FILE: "secret_key_file", API_URL: "api_url", BRANCH: "branch"}
 _LARGEST = 1 << 20
 
 
@@ -75,7 +75,7 @@ class Written:
 
     def put_target(self, environ: Mapping[str, str]) -> None:
         """Make the one target that the variables of the official SDK describe, unless the file has targets."""
-        values = {name: environ[name] for name in _ONE_TARGET if environ.get(name, "").strip()}
+        values = {name: environ[name] for name in ONE_TARGET if environ.get(name, "").strip()}
         if not isinstance(self.data, dict) or self.data.get("targets"):
             self._warn_of_unused(values)
             return
@@ -86,10 +86,10 @@ class Written:
         if KEY not in values and KEY_FILE not in values:
             return
         # The key itself never enters the tree, only the name of what holds it.
-        self.data["targets"] = ({_ONE_TARGET[name]: name if name == KEY else value for name, value in values.items()},)
+        self.data["targets"] = ({ONE_TARGET[name]: name if name == KEY else value for name, value in values.items()},)
         self._elsewhere[("targets", 0)] = Place(KEY if KEY in values else KEY_FILE)
         for name in values:
-            self._elsewhere[("targets", 0, _ONE_TARGET[name])] = Place(name)
+            self._elsewhere[("targets", 0, ONE_TARGET[name])] = Place(name)
 
     def _warn_of_unused(self, values: Mapping[str, str]) -> None:
         targets = self.data.get("targets") if isinstance(self.data, dict) else None
@@ -106,7 +106,7 @@ def gather(path: FilePath | None, environ: Mapping[str, str], listen: str | None
     document = _read(name) if name else None
     written = Written(document)
     if written.readable:
-        for variable, where in _OVERRIDES.items():
+        for variable, where in OVERRIDES.items():
             if environ.get(variable):
                 written.put(where, environ[variable], variable)
         if listen is not None:
