@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The program from the source tree: `demo` and `run` need no build back end, only the runtime requirements.
 EXPORTER := PYTHONPATH=exporter:alerts $(BIN)/python -m triggerdev_exporter
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 ARGS ?=
 
 .PHONY: help setup demo run test lint format lock build clean
