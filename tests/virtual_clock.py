@@ -13,6 +13,8 @@ START: Instant = 1_795_458_600_000
 class VirtualClock:
     """Stands still until somebody sleeps or advances it; keeps what was slept in `slept`."""
 
+    speed = 1.0
+
     def __init__(self, start: Instant = START) -> None:
         self._wall = float(start)
         self._monotonic = 1_000.0

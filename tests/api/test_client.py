@@ -493,6 +493,29 @@ async def test_cancelling_passes_through(server: ScriptedServer, make_client: Ma
         await task
 
 
+async def test_two_reused_connections_are_two_requests(make_client: Make, clock: VirtualClock) -> None:
+    """A kept connection that the server drops is asked again by us, and paid for; aiohttp would do it in silence."""
+    served = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            served += 1
+            if served != 2:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]")
+            else:
+                break
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as dropping:
+        client = make_client(f"http://127.0.0.1:{dropping.sockets[0].getsockname()[1]}")
+        assert await client.fetch(PROBE) == "seed"
+        assert await client.fetch(PROBE) == "seed"
+        assert client.meter.requests == {("probe", "200"): 2, ("probe", "unreachable"): 1}
+        assert served == 3
+
+
 # --- secrets
 
 

@@ -260,6 +260,7 @@ def test_enrichment_of_a_statement_like_ours() -> None:
     rows = {row.run_id: row for row in read("query-runs-changed")}
     assert rows["run_cmwtlnyog00n9f47dlxkqtq6d"] == Enrichment(
         run_id="run_cmwtlnyog00n9f47dlxkqtq6d",
+        task="send-email",
         queue="emails",
         batch_id="batch_cmwtln7nz0096f47dv5m34gzt",
         attempts=1,

@@ -169,6 +169,7 @@ class _Token(msgspec.Struct, rename="camel"):
 
 class _Row(msgspec.Struct):
     run_id: Identity
+    task_identifier: str | None = None
     queue: str | None = None
     batch_id: str | None = None
     parent_run_id: str | None = None
@@ -294,6 +295,7 @@ def _token(wire: _Token) -> WaitpointToken:
 def _enrichment(wire: _Row) -> Enrichment:
     return Enrichment(
         run_id=wire.run_id,
+        task=clean_or_none(wire.task_identifier),
         queue=clean_or_none(wire.queue),
         batch_id=wire.batch_id or None,
         parent_id=wire.parent_run_id or None,
