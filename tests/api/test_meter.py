@@ -40,6 +40,22 @@ def test_requests_are_counted_by_endpoint_and_code() -> None:
 )
 def test_a_small_difference_of_clocks_is_none(date: int, offset: int) -> None:
     meter = ApiMeter()
-    meter.server_date(date, NOW)
+    meter.server_date(date, NOW - 50, NOW + 50)
     assert meter.server_offset == offset
     assert meter.server_now(NOW + 5) == NOW + 5 + offset
+
+
+@pytest.mark.parametrize(
+    ("believed", "date", "offset"),
+    [
+        (0, NOW + 20_000, 0),  # it answered at the end of the 20 seconds
+        (0, NOW, 0),  # or at once
+        (7_000, NOW + 20_000, 7_000),
+        (0, NOW + 60_000, 50_500),  # no moment of the 20 seconds makes this true
+        (90_000, NOW + 10_000, 0),
+    ],
+)
+def test_a_slow_answer_says_little_about_the_clock(believed: int, date: int, offset: int) -> None:
+    meter = ApiMeter(server_offset=believed)
+    meter.server_date(date, NOW, NOW + 20_000)
+    assert meter.server_offset == offset

@@ -193,7 +193,7 @@ class Client:
         received = self._clock.now()
         date = http_date(response.headers.get("Date"))
         if date is not None:
-            self._meter.server_date(date, (sent + received) // 2)
+            self._meter.server_date(date, sent, received)
         limit = number(response.headers.get("x-ratelimit-limit"))
         remaining = number(response.headers.get("x-ratelimit-remaining"))
         if limit is None or remaining is None or endpoint in _OTHER_BUCKET:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.clock import SECOND, Instant
 
 ENDPOINTS: tuple[str, ...] = (
     "runs",
@@ -26,6 +26,7 @@ LATENCY_BOUNDS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 
 
 _DATE_RESOLUTION = 500
 _SAME_TIME = 1_500
+_SLOW = 2 * SECOND
 
 
 @dataclass(slots=True)
@@ -76,12 +77,16 @@ class ApiMeter:
         """We held a request back for so long."""
         self.throttled_seconds += seconds
 
-    def server_date(self, date: Instant, middle: Instant) -> None:
-        """The server said that it was `date`, in whole seconds, when our clock showed `middle`.
+    def server_date(self, date: Instant, sent: Instant, received: Instant) -> None:
+        """The server said that it was `date`, in whole seconds, somewhere between our `sent` and `received`.
 
-        A Date header is up to a second old, and the way takes its time: a small difference is none.
+        A Date header is up to a second old, and the way takes its time: a small difference is none. An answer that took
+        long says little: it only counts when what we believe so far cannot be true.
         """
-        offset = date + _DATE_RESOLUTION - middle
+        believed = date - received <= self.server_offset <= date + SECOND - sent
+        if received - sent > _SLOW and believed:
+            return
+        offset = date + _DATE_RESOLUTION - (sent + received) // 2
         self.server_offset = 0 if abs(offset) <= _SAME_TIME else offset
 
     def server_now(self, now: Instant) -> Instant:
