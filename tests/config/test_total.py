@@ -66,7 +66,17 @@ def test_any_bytes(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 5000, "{a: " * 5000, "- " * 5000, "a: &x [*x]", "a: " + "9" * 5000, '"\\U99999999"']
+    "text",
+    [
+        "x" * 1_000_000,
+        "a: " + "secret-" * 100_000,
+        "[" * 1500,
+        "{a: " * 1500,
+        "- " * 1500,
+        "a: &x [*x]",
+        "a: " + "9" * 5000,
+        '"\\U99999999"',
+    ],
 )
 def test_hostile_files(text: str) -> None:
     check(text.encode())

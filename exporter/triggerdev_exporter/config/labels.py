@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from triggerdev_exporter.config.mistakes import Unfit, found
+from triggerdev_exporter.config.mistakes import Unfit, found, mask
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LONGEST_VALUE = 256
@@ -33,6 +33,8 @@ def check_label_name(name: str) -> str:
 def check_label_value(value: str) -> str:
     if len(value.encode("utf-8", "replace")) > _LONGEST_VALUE:
         raise Unfit("label", f"a label value has at most {_LONGEST_VALUE} bytes")
+    if mask(value) != value:
+        raise Unfit("secret", "this is a key, and a label is shown to everyone")
     return value
 
 

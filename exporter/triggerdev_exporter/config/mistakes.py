@@ -20,6 +20,8 @@ _PROMISED = re.compile(
 )
 _LONGEST_SOURCE = 160
 _LONGEST_VALUE = 60
+# Longer ones are data or an attack; masking them would take its time.
+_LONGEST_TEXT = 1_000
 
 
 class Unfit(ValueError):
@@ -55,7 +57,7 @@ class Mistake:
 
 def render(mistake: Mistake) -> str:
     """The mistake as it is printed, without a line end."""
-    head = f"{mistake.severity}[{mistake.code}]: {_printable(mask(mistake.text))}"
+    head = f"{mistake.severity}[{mistake.code}]: {_printable(mask(mistake.text[:_LONGEST_TEXT]))}"
     place = mistake.place
     if place is None:
         return head
@@ -63,7 +65,9 @@ def render(mistake: Mistake) -> str:
     if place.line is None or place.column is None:
         return f"{name}: {head}"
     head = f"{name}:{place.line}:{place.column}: {head}"
-    return head if not place.source else f"{head}\n{_excerpt(mask(place.source), place.column)}"
+    if not place.source or len(place.source) > _LONGEST_TEXT:
+        return head
+    return f"{head}\n{_excerpt(mask(place.source), place.column)}"
 
 
 def _excerpt(source: str, column: int) -> str:

@@ -18,7 +18,7 @@ from pydantic import model_validator as whole
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.addresses import Listen, parse_api_url, parse_listen
 from triggerdev_exporter.config.labels import check_label_name, check_label_value
-from triggerdev_exporter.config.mistakes import Unfit, found
+from triggerdev_exporter.config.mistakes import Unfit, found, mask
 from triggerdev_exporter.config.state_path import parse_state
 from triggerdev_exporter.config.units import format_duration, format_percent, parse_duration, parse_percent
 
@@ -47,6 +47,8 @@ def _between(low: float, high: float, show: Callable[[Any], str]) -> AfterValida
 def _check_name(name: str) -> str:
     if not name.strip() or len(name) > 64 or not name.isprintable():
         raise Unfit("name", f"{found(name)} is not a name for a target; use 1 to 64 visible characters")
+    if mask(name) != name:
+        raise Unfit("secret", "this is a key, and a name is shown to everyone")
     return name
 
 
