@@ -5,8 +5,8 @@ spelling of statuses. Counters count what happened at or after `birth`. A row th
 deleted one never did. Families come with their full name and without the label ``target``; a histogram comes as
 ``_bucket``, ``_sum`` and ``_count``.
 
-Two readings are chosen here because the API tells no more: attempts are what TRQL tells (at least 1 for a finished
-run), and the time of a deployment is its ``deployedAt``, else its ``createdAt``.
+Two readings are chosen here because the API tells no more: attempts are what TRQL tells of a run that started (at
+least 1), and the time of a deployment is its ``deployedAt``, else its ``createdAt``.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def _counted(runs: list[Run], birth: Instant) -> Truth:
         # Whole numbers until the end, so that the sum does not depend on the order.
         milliseconds[run.task] += run.compute_ms
         money[run.task] += run.cost_nanousd + run.base_cost_nanousd
-        attempts.add(max(1, run.attempts), task=run.task)
+        if run.started_at is not None:
+            attempts.add(max(1, run.attempts), task=run.task)
     for task in milliseconds:
         compute.add(milliseconds[task] / 1000, task=task)
         cost.add(money[task] / 1e9, task=task)
@@ -229,12 +230,13 @@ def _queues(queues: Iterable[Queue]) -> Truth:
 
 
 def _batches(world: World, birth: Instant, bounds: Buckets) -> Truth:
-    triggered, finished, standing, items = 0, _Tally(), _Tally(), _Tally()
+    triggered, finished, standing, oldest, items = 0, _Tally(), _Tally(), _Tally(), _Tally()
     lasted: dict[tuple[tuple[str, str], ...], list[Instant]] = defaultdict(list)
     for batch in world.batches.values():
         triggered += batch.created_at >= birth
         if batch.status not in {"COMPLETED", "ABORTED"}:
             standing.add(status=batch.status)
+            oldest.keep(min, batch.created_at / 1000, status=batch.status)
         elif batch.updated_at >= birth:
             finished.add(status="PARTIAL_FAILED" if batch.was_partial else batch.status)
             items.add(batch.items_created, result="created")
@@ -244,6 +246,7 @@ def _batches(world: World, birth: Instant, bounds: Buckets) -> Truth:
         "batches_triggered_total": [({}, triggered)],
         "batches_finished_total": finished.samples(),
         "batches_open": standing.samples(),
+        "batches_oldest_open_timestamp_seconds": oldest.samples(),
         "batch_items_total": items.samples(),
     }
     return told | _histogram("batch_duration_seconds", lasted, bounds.batch)
