@@ -139,7 +139,8 @@ async def test_every_fault_has_its_error(
     assert caught.value.reason in REASONS
     assert str(caught.value).startswith("probe: ")
     assert fault.says in str(caught.value)
-    assert len(server.requests) == fault.attempts
+    # A short deadline may pass on a busy machine before the server has read the request; the meter below knows better.
+    assert len(server.requests) == fault.attempts or fault.reply.hang
     assert len(clock.slept) >= fault.attempts - 1
     assert client.meter.requests == {("probe", fault.code): fault.attempts}
     assert client.meter.latency["probe"].count == fault.attempts
