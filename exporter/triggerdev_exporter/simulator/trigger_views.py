@@ -206,7 +206,10 @@ def list_deployment(row: Deployment, *, omit_nulls: bool) -> Json:
         "git": row.git,
         **_where_set(error=row.error),
     }
-    return _where_set(**told) if omit_nulls else told
+    if omit_nulls:
+        # The SDK wants `runtime` and `runtimeVersion` to be there, null or not, and these two never to be null.
+        return {name: value for name, value in told.items() if value is not None or name not in {"git", "deployedAt"}}
+    return told
 
 
 def one_deployment(world: World, row: Deployment) -> Json:

@@ -280,10 +280,10 @@ def _schedules(world: World, since: Instant, now: Instant) -> Truth:
 
 
 def _deployments(world: World, birth: Instant) -> Truth:
-    finished, last, standing = _Tally(), _Tally(), 0
+    finished, last, waiting = _Tally(), _Tally(), list[Instant]()
     for deployment in world.deployments.values():
         if deployment.status not in DEPLOYMENT_FINAL:
-            standing += 1
+            waiting.append(deployment.created_at)
             continue
         if deployment.ended_at is not None and deployment.ended_at >= birth:
             finished.add(status=deployment.status)
@@ -291,7 +291,8 @@ def _deployments(world: World, birth: Instant) -> Truth:
     current = world.deployments.get(world.current_deployment or "")
     return {
         "deployments_finished_total": finished.samples(),
-        "deployments_open": [({}, standing)],
+        "deployments_open": [({}, len(waiting))],
+        "deployments_oldest_open_timestamp_seconds": [({}, min(waiting) / 1000)] if waiting else [],
         "deployment_last_timestamp_seconds": last.samples(),
         "deployment_current_info": [({"version": current.version, "runtime": current.runtime or ""}, 1)]
         if current
