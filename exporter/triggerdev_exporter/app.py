@@ -125,7 +125,12 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         stack.push_async_callback(wakes.stop)
         log.info(
             "watching",
-            extra={"version": __version__, "targets": len(exporter.targets), "url": exporter.url, "state": config.state},
+            extra={
+                "version": __version__,
+                "targets": len(exporter.targets),
+                "url": exporter.url,
+                "state": config.state,
+            },
         )
         yield exporter
         log.info("stopping")

@@ -1,4 +1,4 @@
-"""The command line: what each command reads and calls. Nothing is decided here; heavy imports wait for their command."""
+"""The command line: what each command reads and calls. Nothing is decided here; heavy imports come late."""
 
 from __future__ import annotations
 
@@ -79,8 +79,12 @@ def metrics(format_: str) -> None:
 
 @cli.command()
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9925", show_default=True)
-@click.option("--profile", type=click.Choice(_PROFILES), default="v4.5", show_default=True, help="Which server to play.")
-@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, show_default=True, help="How fast its time runs.")
+@click.option(
+    "--profile", type=click.Choice(_PROFILES), default="v4.5", show_default=True, help="Which server to play."
+)
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 1000), default=1.0, show_default=True, help="How fast its time runs."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
 def demo(listen: str, profile: str, speed: float, seed: int) -> None:
     """Run the daemon against the built-in simulator. No account needed."""
@@ -91,23 +95,40 @@ def demo(listen: str, profile: str, speed: float, seed: int) -> None:
 
 @cli.command()
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:3030", show_default=True)
-@click.option("--profile", type=click.Choice(_PROFILES), default="v4.5", show_default=True, help="Which server to play.")
+@click.option(
+    "--profile", type=click.Choice(_PROFILES), default="v4.5", show_default=True, help="Which server to play."
+)
 @click.option("--scenario", type=click.Choice(_SCENARIOS), default="shop", show_default=True)
 @click.option("--speed", type=click.FloatRange(0.0, 10000), default=1.0, show_default=True, help="0 stands still.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
 @click.option("--history", default="2h", show_default=True, help="How much has happened before the start.")
 def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, history: str) -> None:
     """Run the simulator alone: a Trigger.dev API that takes any tr_* key."""
-    from triggerdev_exporter.demo import run_simulator
+    from triggerdev_exporter.app import until_told_to_stop
+    from triggerdev_exporter.simulator.command import SimulatorOptions, run_simulator
 
-    run_simulator(
-        listen=_listen(listen),
+    address = _listen(listen)
+    options = SimulatorOptions(
+        host=address.host,
+        port=address.port,
         profile=profile,
         scenario=scenario,
-        speed=speed,
         seed=seed,
-        history_ms=_duration(history, "--history"),
+        speed=speed,
+        history_s=_duration(history, "--history") / 1000,
     )
+
+    async def serve() -> None:
+        serving = asyncio.ensure_future(run_simulator(options))
+        stopped = asyncio.ensure_future(until_told_to_stop())
+        # Whichever ends first: told to stop, or a port that is taken.
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if serving.done():
+            serving.result()
+        serving.cancel()
+
+    asyncio.run(serve())
 
 
 def _listen(text: str):  # type: ignore[no-untyped-def]  # the type lives in a module that is imported late

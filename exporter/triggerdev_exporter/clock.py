@@ -58,7 +58,7 @@ class SystemClock:
 
 
 class ScaledClock:
-    """A clock that runs `speed` times as fast as the machine's, from `start` on: for the demo and for tests of whole processes.
+    """A clock that runs `speed` times as fast as the machine's, from `start` on: for demo and tests.
 
     `freeze` stops it and `set` moves it, so that a test can compare two sides of a story at one instant.
     """

@@ -19,7 +19,10 @@ class Collector(Protocol):
     name: ClassVar[str]
 
     async def step(self, now: Instant) -> bool:
-        """Read what is due at `now` (server time). False: this dialect has no such endpoint. Raises `ApiError`, `StateError`."""
+        """Read what is due at `now` (server time). False: this dialect has no such endpoint.
+
+        Raises `ApiError` or `StateError`; what was committed until then stays.
+        """
         ...
 
 

@@ -2,7 +2,8 @@
 
 One step, in this order: read the open set; walk from the newest run down to what is covered; settle the runs that are
 no longer open; go on with the past; enrich. Each page is committed by itself, so an error ends the step and costs
-nothing that was read. What a page changes is decided in `ledger/`; here is only who is asked, in which order, and when to stop.
+nothing that was read. What a page changes is decided in `ledger/`; here is only who is asked, in which order, and when
+to stop.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class RunsCollector:
     # -- the open set ----------------------------------------------------------------------------------------------
 
     async def _refresh_open(self, dialect: Dialect, journal: Journal, now: Instant) -> int | None:
-        """List what is open. Returns how many there were; ``None`` when there was no need, or no belief in the answer."""
+        """List what is open. How many there were; ``None`` when there was no need to ask."""
         ledger = journal.ledger
         coverage = _coverage(journal)
         idle = not ledger.runs and self._target.sights.live_work() == 0
@@ -107,7 +108,14 @@ class RunsCollector:
         await self._set_coverage(journal, overlap=wanted)
 
     async def _walk(
-        self, dialect: Dialect, journal: Journal, walk: cover.Walk | None, now: Instant, *, priority: Priority, most: int
+        self,
+        dialect: Dialect,
+        journal: Journal,
+        walk: cover.Walk | None,
+        now: Instant,
+        *,
+        priority: Priority,
+        most: int,
     ) -> int:
         """Read up to `most` pages of `walk`; how many were read."""
         guard = CursorGuard()
@@ -124,7 +132,9 @@ class RunsCollector:
             guard.passed("runs", frozenset(run.id for run in page.items), page.next)
         return read
 
-    async def _commit_page(self, journal: Journal, walk: cover.Walk, page: Page[Run], now: Instant) -> cover.Walk | None:
+    async def _commit_page(
+        self, journal: Journal, walk: cover.Walk, page: Page[Run], now: Instant
+    ) -> cover.Walk | None:
         created = [run.created_at for run in page.items]
         going_on: cover.Walk | None = None
 
@@ -173,9 +183,7 @@ class RunsCollector:
         runs = journal.ledger.runs
         self._ask_again = {run_id: when for run_id, when in self._ask_again.items() if run_id in runs}
         departed = [
-            run_id
-            for run_id in runs
-            if run_id not in self._touched and self._ask_again.get(run_id, (0, 0))[0] <= now
+            run_id for run_id in runs if run_id not in self._touched and self._ask_again.get(run_id, (0, 0))[0] <= now
         ]
         departed.sort(key=lambda run_id: runs[run_id].created_at, reverse=True)
         departed = departed[await self._settle_by_list(dialect, journal, departed, now) :]

@@ -18,4 +18,6 @@ class Suspicion:
             self._doubted = False
         elif not self._doubted:
             self._doubted = True
-            raise Truncated(f"{self._what}: the list is suddenly empty, {was} were there; not believed before the next look")
+            raise Truncated(
+                f"{self._what}: the list is suddenly empty, {was} were there; not believed before the next look"
+            )

@@ -18,7 +18,9 @@ class View:
     """Ticks in a row in which they did not."""
 
 
-def weigh(view: View, *, now: Instant, new_runs: int, lateness_ms: int, live_work: int | None, listed_open: int | None) -> View:
+def weigh(
+    view: View, *, now: Instant, new_runs: int, lateness_ms: int, live_work: int | None, listed_open: int | None
+) -> View:
     """The view after a tick at `now` (server time).
 
     `new_runs` were listed for the first time, the latest of them `lateness_ms` after we should have seen it.

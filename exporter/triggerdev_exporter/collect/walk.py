@@ -29,7 +29,9 @@ class CursorGuard:
             raise CursorBroken(f"{endpoint}: the next page holds the same items as the one before")
         if cursor is not None:
             if cursor in self._cursors or len(self._cursors) >= MAX_PAGES:
-                raise CursorBroken(f"{endpoint}: the server gave the same cursor twice, the list cannot be read to its end")
+                raise CursorBroken(
+                    f"{endpoint}: the server gave the same cursor twice, the list cannot be read to its end"
+                )
             self._cursors.add(cursor)
         self._last = keys
 

@@ -102,7 +102,9 @@ def after_page(
         gaps = _replace(coverage.gaps, walk.gap, rest)
         changes["gaps"] = gaps
         # United with an older gap below it, the walk goes on through both; swallowed by one above, it is that one's.
-        stored = next((gap for gap in gaps if rest is not None and (gap.cursor, gap.end) == (rest.cursor, rest.end)), None)
+        stored = next(
+            (gap for gap in gaps if rest is not None and (gap.cursor, gap.end) == (rest.cursor, rest.end)), None
+        )
         going_on = None if stored is None else gap_walk(stored)
         if not gaps and not coverage.looked_back:
             changes |= {"looked_back": True, "swept_at": now}

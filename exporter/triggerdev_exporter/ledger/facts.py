@@ -126,7 +126,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     """How far a collector has read, key: its name (tokens, deployments)."""
 
     newest: Instant = 0
-    ended: dict[str, Instant] = {}  # noqa: RUF012 - msgspec copies mutable defaults
+    ended: dict[str, Instant] = {}
     """Deployments: by final status, when the last one ended."""
 
 

@@ -39,7 +39,9 @@ class StateLock:
                     f"{self._state}: in use by {owner}. Two daemons would count twice: stop that one, "
                     "or give this one a `state:` of its own."
                 ) from error
-            raise StateError(f"{self.path}: cannot lock: {error.strerror}. A network file system may not know locks.") from error
+            raise StateError(
+                f"{self.path}: cannot lock: {error.strerror}. A network file system may not know locks."
+            ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         self._handle = handle

@@ -81,7 +81,9 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
 
 def _seen_after_its_end(draft: Draft, run: Run, marks: int, now: Instant) -> None:
     if run.status in OPEN and not marks & REOPENED_TOLD:
-        draft.notice("reopened", f"{run.id} of task {run.task} had ended and is {run.status} again; it is not counted twice")
+        draft.notice(
+            "reopened", f"{run.id} of task {run.task} had ended and is {run.status} again; it is not counted twice"
+        )
         draft.settle(Kind.RUN, run.id, until=now + HORIZON, marks=marks | REOPENED_TOLD)
 
 
@@ -103,7 +105,8 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, apart: bool, now: I
             _count_end(draft, run, outcome, started_at, finished_at)
         _remember_end(draft, run, outcome, finished_at)
     draft.drop(Kind.RUN, run.id)
-    attempts_due = counted and not apart and run.attempts is None
+    # A run that never started took no attempt, though TRQL says 1 of some of them and never shows the others.
+    attempts_due = counted and not apart and run.attempts is None and started_at is not None
     draft.settle(
         Kind.RUN,
         run.id,
@@ -125,7 +128,7 @@ def _count_end(draft: Draft, run: Run, outcome: Outcome, started_at: Instant | N
         draft.count("run_compute_seconds_total", (task,), run.compute_ms)
     if run.cost_nanousd is not None:
         draft.count("run_cost_usd_total", (task,), run.cost_nanousd)
-    if run.attempts is not None:
+    if run.attempts is not None and started_at is not None:
         draft.count("run_attempts_total", (task,), run.attempts)
 
 

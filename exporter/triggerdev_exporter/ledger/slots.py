@@ -137,7 +137,9 @@ def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, n
     same = (before.task, before.cron, before.timezone) == (facts.task, facts.cron, facts.timezone)
     if same and before.active and facts.active:
         # The announcement we judge by is kept until its slot is judged: a newer one would skip that slot.
-        next_run = before.next_run if before.next_run is not None and before.next_run > before.judged_to else facts.next_run
+        next_run = (
+            before.next_run if before.next_run is not None and before.next_run > before.judged_to else facts.next_run
+        )
         return msgspec.structs.replace(facts, judged_to=before.judged_to, next_run=next_run, **last)
     return msgspec.structs.replace(facts, **last)
 
@@ -153,5 +155,3 @@ def _with_past(draft: Draft, facts: ScheduleFacts) -> ScheduleFacts:
             facts = msgspec.structs.replace(facts, last_success=slot.at)
             break
     return facts
-
-

@@ -115,9 +115,7 @@ class Store:
     async def settled_since(self, target: str, until: Instant) -> int:
         """How many remembered ids are kept at least until `until`: how much ended since `until` − horizon."""
         query = "SELECT count(*) FROM settled WHERE target = ? AND until >= ?"
-        rows = await self._in_thread(
-            lambda: self._connection.execute(query, (self._id(target), until)).fetchall()
-        )
+        rows = await self._in_thread(lambda: self._connection.execute(query, (self._id(target), until)).fetchall())
         return int(rows[0][0])
 
     async def commit(self, target: str, news: News) -> None:
@@ -197,8 +195,7 @@ class Store:
                 [(target_id, family, _json(labels)) for family, labels in news.folded],
             )
             write(
-                "INSERT INTO counter VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                "INSERT INTO counter VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 [(target_id, family, _json(labels), by) for (family, labels), by in news.counts.items()],
             )
             for (family, labels), histogram in news.timings.items():
@@ -276,7 +273,9 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA {pragma}")
     if is_empty:
         with connection:
-            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_MAJOR * 1000 + SCHEMA_MINOR};")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_MAJOR * 1000 + SCHEMA_MINOR};"
+            )
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> str:
@@ -286,7 +285,9 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
     if code.startswith("SQLITE_FULL"):
         return f"{path}: the disk is full; nothing was lost, counting goes on when there is room."
     if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"{path}: cannot write the state file ({error}). Make it writable for this user, or name another `state:`."
+        return (
+            f"{path}: cannot write the state file ({error}). Make it writable for this user, or name another `state:`."
+        )
     if code.startswith("SQLITE_BUSY"):
         return f"{path}: another program holds the state file locked. Stop it, or name another `state:`."
     return f"{path}: {error}"

@@ -1,4 +1,4 @@
-"""Counters and histograms as plain integers: keys, cells, and how one value falls into them. Nothing here knows a run."""
+"""Counters and histograms as plain integers: keys, cells, and how one value falls into them. No runs here."""
 
 from __future__ import annotations
 

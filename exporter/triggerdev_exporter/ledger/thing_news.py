@@ -1,4 +1,4 @@
-"""What a sight of batches, waitpoint tokens or deployments changes. Pure; the rules are in docs/design.md, section 5."""
+"""What a sight of batches, waitpoint tokens or deployments changes. Pure; rules: docs/design.md, section 5."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def batch_sight(draft: Draft, batch: Batch, *, now: Instant) -> None:
 
 
 def batch_not_found(draft: Draft, batch_id: str, *, now: Instant) -> None:
-    """Nobody knows this batch: one never seen is forgotten quietly (a wrong id in the configuration is told elsewhere)."""
+    """Nobody knows this batch: give it up after `VANISH_AFTER` looks, visibly (it may be a wrong id in the config)."""
     batch = draft.get(Kind.BATCH, batch_id, OpenBatch)
     if batch is None:
         return

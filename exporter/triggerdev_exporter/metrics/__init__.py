@@ -1,1 +1,1 @@
-"""What is shown on /metrics: families as rows of data, and the page made of them. A scrape reads memory, never the API."""
+"""What is shown on /metrics: families as rows of data, and the page made of them. A scrape never asks the API."""

@@ -58,8 +58,12 @@ def _zeros(family: str, collector: str, values: Iterable[str]) -> Callable[[View
 
     def read(view: View) -> Rows:
         ledger = view.counts(collector)
-        if ledger is not None and view.state(collector).supported is not None:
-            for value in known:
+        if ledger is None:
+            return
+        asked = view.state(collector).supported is not None
+        for value in known:
+            # After a restart, what was counted is shown before anybody is asked; zeros wait for an answer.
+            if asked or (family, (value,)) in ledger.counters:
                 yield (value,), ledger.counters.get((family, (value,)), 0)
 
     return read
@@ -67,8 +71,9 @@ def _zeros(family: str, collector: str, values: Iterable[str]) -> Callable[[View
 
 def _triggered(view: View) -> Rows:
     ledger = view.counts("batches")
-    if ledger is not None and view.state("batches").supported is not None:
-        yield (), ledger.counters.get(("batches_triggered_total", ()), 0)
+    family = "batches_triggered_total"
+    if ledger is not None and (view.state("batches").supported is not None or (family, ()) in ledger.counters):
+        yield (), ledger.counters.get((family, ()), 0)
 
 
 def _seen_batches(view: View) -> list[OpenBatch]:
@@ -135,7 +140,7 @@ def _missed(view: View) -> Rows:
         return
     family = "schedule_missed_total"
     known = {(facts.task, facts.type) for facts in ledger.schedules.values()} | set(ledger.counter_labels(family))
-    for task, kind in sorted(known):  # type: ignore[misc]  # label tuples of this family are pairs
+    for task, kind in sorted(known):
         yield (task, kind), ledger.counters.get((family, (task, kind)), 0)
 
 
@@ -267,9 +272,7 @@ def _families() -> Iterator[Family]:
         "Time from a batch's creation to the end of its last run.",
         histogram_rows("batch_duration_seconds", "batches"),
     )
-    yield Family(
-        "schedules", gauge, ("task", "type", "active"), "Schedules, as last polled.", _schedules, "schedules"
-    )
+    yield Family("schedules", gauge, ("task", "type", "active"), "Schedules, as last polled.", _schedules, "schedules")
     yield Family(
         "schedule_info",
         gauge,
@@ -316,9 +319,7 @@ def _families() -> Iterator[Family]:
         "Deployments that ended since counting began, each once.",
         _zeros("deployments_finished_total", "deployments", DEPLOYMENT_ENDS),
     )
-    yield Family(
-        "deployments_open", gauge, (), "Deployments that have not ended.", _deployments_open, "deployments"
-    )
+    yield Family("deployments_open", gauge, (), "Deployments that have not ended.", _deployments_open, "deployments")
     yield Family(
         "deployments_oldest_open_timestamp_seconds",
         gauge,

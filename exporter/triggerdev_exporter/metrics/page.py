@@ -47,7 +47,9 @@ class Page(Collector):
                 static = {"target": view.target.name, **view.target.config.labels}
                 created = _created(view) if self._created else None
                 for labels, value in family.rows(view):
-                    add_series(metric, family, {**static, **dict(zip(family.labels, labels, strict=True))}, value, created)
+                    add_series(
+                        metric, family, {**static, **dict(zip(family.labels, labels, strict=True))}, value, created
+                    )
                     count += 1
             if count:
                 series[family.full_name] = count

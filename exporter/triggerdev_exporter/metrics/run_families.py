@@ -10,7 +10,7 @@ from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.run_news import open_by_status
 from triggerdev_exporter.ledger.tally import Histogram
 from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rows, View
-from triggerdev_exporter.statuses import TERMINAL
+from triggerdev_exporter.statuses import TERMINAL, RunStatus
 
 _STATUSES = sorted(status.value for status in TERMINAL)
 
@@ -44,7 +44,9 @@ def histogram_rows(family: str, collector: str) -> Callable[[View], Rows]:
         ledger = view.counts(collector)
         if ledger is None:
             return ()
-        return ((labels, as_buckets(value)) for labels, value in sorted(ledger.histogram(family), key=lambda row: row[0]))
+        return (
+            (labels, as_buckets(value)) for labels, value in sorted(ledger.histogram(family), key=lambda row: row[0])
+        )
 
     return read
 
@@ -73,7 +75,7 @@ def _open(view: View) -> Rows:
         table = open_by_status(ledger.runs.values())
         for task, facts in sorted(ledger.tasks.items()):
             for status in facts.open_statuses:
-                yield (task, status), table.get((task, status), (0, 0))[0]  # type: ignore[call-overload]  # StrEnum keys
+                yield (task, status), table.get((task, RunStatus(status)), (0, 0))[0]
 
 
 def _oldest_open(view: View) -> Rows:
@@ -190,7 +192,7 @@ def _families() -> Iterator[Family]:
         "run_cost_usd_total",
         counter,
         ("task",),
-        "Compute and invocation cost of ended runs (costInCents + baseCostInCents). Absent where the API does not tell.",
+        "Compute and base cost of ended runs (costInCents + baseCostInCents). Absent where the API does not tell.",
         counter_rows("run_cost_usd_total", "runs", unit=1e-9),
     )
     yield Family(

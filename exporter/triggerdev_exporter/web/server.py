@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import aiohttp_jinja2
@@ -20,7 +20,8 @@ from triggerdev_exporter.web.overview import overview
 from triggerdev_exporter.web.readiness import waiting_for
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -84,9 +85,11 @@ def _compress(body: bytes) -> bytes:
 
 
 @web.middleware
-async def _headers(request: web.Request, handler: Callable[[web.Request], object]) -> web.StreamResponse:
+async def _headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     try:
-        response = await handler(request)  # type: ignore[misc]  # aiohttp's Handler, spelt without its private name
+        response = await handler(request)
     except web.HTTPException as error:
         # Raised as it is, aiohttp's answer names its version; ours names the way back.
         response = web.Response(
