@@ -154,17 +154,19 @@ def test_a_run_found_again_starts_its_looks_anew() -> None:
 
 def test_enrichment_adds_and_never_counts_a_run() -> None:
     book = Book()
-    see(book, a_run("run_1", "QUEUED"), a_run("run_2", finished_at=2_000))
+    see(book, a_run("run_1", "QUEUED"), a_run("run_2", started_at=1_500, finished_at=2_000), a_run("run_3", "EXPIRED"))
     rows = [
         Enrichment(run_id="run_1", task="send-email", queue="emails", batch_id="batch_1", attempts=0),
         Enrichment(run_id="run_2", task="send-email", queue="emails", attempts=3, is_finished=True),
+        # never started: what TRQL calls its first attempt was none
+        Enrichment(run_id="run_3", task="send-email", attempts=1, is_finished=True),
         Enrichment(run_id="run_unknown", task="send-email", attempts=5, is_finished=True),
     ]
     for _ in range(2):
         book.write(lambda draft: enrich(draft, rows, now=NOW))
     assert book.count("run_attempts_total", "send-email") == 3
     assert book.ledger.runs["run_1"].queue == "emails"
-    assert sum(book.counts("runs_triggered_total").values()) == 2
+    assert sum(book.counts("runs_triggered_total").values()) == 3
 
 
 @pytest.mark.parametrize(

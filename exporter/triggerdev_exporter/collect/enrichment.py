@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
 from triggerdev_exporter.api.calls import Priority
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, Unauthorized
@@ -61,9 +63,16 @@ class Enricher:
         _, journal = await self._target.open()
         batches = sorted({row.batch_id for row in rows if row.batch_id})
 
+        told = next((row for row in rows if row.project), None)
+
         def decide(draft: Draft) -> None:
             enrich(draft, rows, now=now)
             follow_batches(draft, batches)
+            if told is not None:
+                known = msgspec.structs.replace(
+                    draft.coverage(), project=told.project, environment_type=told.environment_type
+                )
+                draft.put(Kind.COVERAGE, "", known)
 
         lookup = hashes(Kind.RUN, [row.run_id for row in rows if row.run_id not in journal.ledger.runs])
         await journal.write(decide, lookup=lookup + hashes(Kind.BATCH, batches))

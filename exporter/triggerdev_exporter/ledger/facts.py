@@ -92,7 +92,8 @@ class ScheduleFacts(msgspec.Struct, frozen=True, kw_only=True):
     cron: str
     timezone: str
     active: bool
-    next_run: Instant | None
+    announced: tuple[tuple[Instant, Instant], ...] = ()
+    """What the platform said of slots that are not judged yet: (when it was said, the next slot), ascending."""
     judged_to: Instant
     """Slots up to here are settled; it starts at our first complete poll and again at every edit."""
     last_run: Instant | None = None

@@ -22,6 +22,8 @@ from triggerdev_exporter.records import Schedule
 
 GRACE = 5 * MINUTE
 KEPT = 2 * DAY
+MAX_ANNOUNCED = 100
+"""Announcements kept while verdicts are held; beyond it our own cron fills in."""
 MAX_SLOTS_A_LOOK = 5_000
 """A schedule that was not judged for long (our outage) is judged in portions of this many slots."""
 
@@ -56,27 +58,26 @@ def is_slot(cron: str, timezone: str, at: Instant) -> bool:
 
 
 def due_slots(facts: ScheduleFacts, until: Instant) -> list[Instant]:
-    """Slots of one schedule in (judged_to, until], at most `MAX_SLOTS_A_LOOK`.
+    """Slots of one schedule in (judged_to, until], ascending, at most `MAX_SLOTS_A_LOOK`.
 
-    The next run that the platform itself announced is the first of them: its calendar decides, ours only fills in.
+    The platform's calendar decides where it spoke: an announcement made at `p` of a next run at `n` says that `n` is a
+    slot and that there is none between. Only where it said nothing do we ask our own cron.
     """
-    slots: list[Instant] = []
-    after = facts.judged_to
-    if facts.next_run is not None:
-        if after < facts.next_run <= until:
-            slots.append(facts.next_run)
-        after = max(after, facts.next_run)
-    for at in cron_slots(facts.cron, facts.timezone, after, until):
-        slots.append(at)
-        if len(slots) >= MAX_SLOTS_A_LOOK:
+    told = {at for _, at in facts.announced if facts.judged_to < at <= until}
+    found: list[Instant] = []
+    for at in cron_slots(facts.cron, facts.timezone, facts.judged_to, until):
+        if not any(said < at < announced for said, announced in facts.announced):
+            found.append(at)
+        if len(found) >= MAX_SLOTS_A_LOOK:
+            until = at
             break
-    return slots
+    return sorted({*found, *(at for at in told if at <= until)})[:MAX_SLOTS_A_LOOK]
 
 
 def note_run(draft: Draft, task: str, at: Instant, *, succeeded: bool) -> None:
     """A run of `task` met the slot `at`: every schedule of the task that was due there has run."""
     for schedule_id, facts in draft.schedules_of(task):
-        if facts.next_run != at and not is_slot(facts.cron, facts.timezone, at):
+        if all(at != announced for _, announced in facts.announced) and not is_slot(facts.cron, facts.timezone, at):
             continue
         field = "last_success" if succeeded else "last_run"
         if (getattr(facts, field) or 0) < at:
@@ -122,13 +123,14 @@ def _judge(draft: Draft, schedules: dict[str, ScheduleFacts], limit: Instant) ->
 
 
 def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, now: Instant) -> ScheduleFacts:
+    told = () if schedule.next_run is None or schedule.next_run <= now else ((now, schedule.next_run),)
     facts = ScheduleFacts(
         task=schedule.task,
         type=schedule.type,
         cron=schedule.cron,
         timezone=schedule.timezone,
         active=schedule.active,
-        next_run=schedule.next_run,
+        announced=told,
         judged_to=now,
     )
     if before is None:
@@ -136,11 +138,10 @@ def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, n
     last = {"last_run": before.last_run, "last_success": before.last_success}
     same = (before.task, before.cron, before.timezone) == (facts.task, facts.cron, facts.timezone)
     if same and before.active and facts.active:
-        # The announcement we judge by is kept until its slot is judged: a newer one would skip that slot.
-        next_run = (
-            before.next_run if before.next_run is not None and before.next_run > before.judged_to else facts.next_run
-        )
-        return msgspec.structs.replace(facts, judged_to=before.judged_to, next_run=next_run, **last)
+        open_ones = tuple(said for said in before.announced if said[1] > before.judged_to)
+        # The same slot announced again adds nothing: the earlier word covers more time.
+        news = tuple(said for said in told if said[1] not in {at for _, at in open_ones})
+        return msgspec.structs.replace(facts, judged_to=before.judged_to, announced=(open_ones + news)[-MAX_ANNOUNCED:], **last)
     return msgspec.structs.replace(facts, **last)
 
 
