@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from triggerdev_exporter.clock import SECOND, Clock, ScaledClock, SystemClock
+from triggerdev_exporter.clock import SECOND, Clock, ScaledClock
 from triggerdev_exporter.simulator.faults import Faults
 from triggerdev_exporter.simulator.profiles import PROFILES, Profile
 from triggerdev_exporter.simulator.scenario import SCENARIOS, Scenario
@@ -128,12 +128,11 @@ async def serve(
     announce: Callable[[str], None] = print,
 ) -> None:
     """Serve until cancelled."""
-    clock: Clock = SystemClock() if speed == 1.0 and not history_s else ScaledClock(speed=speed)
     running = start_simulator(
         scenario,
         profile=profile,
         seed=seed,
-        clock=clock,
+        clock=ScaledClock(speed=speed),
         history_s=history_s,
         host=host,
         port=port,

@@ -89,8 +89,8 @@ def deployments(ask: Ask) -> Reply:
 
 
 def latest_deployment(ask: Ask) -> Reply:
-    found = max(ask.world.deployments.values(), key=lambda row: row.created_at, default=None)
-    return replies.error(404, "Deployment not found") if found is None else replies.json(seed_views.deployment(found))
+    rows = ask.world.newest_deployments()
+    return replies.json(seed_views.deployment(rows[0])) if rows else replies.error(404, "Deployment not found")
 
 
 def deployment(ask: Ask) -> Reply:

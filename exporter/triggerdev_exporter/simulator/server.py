@@ -122,7 +122,7 @@ class Simulator:
     ) -> tuple[Reply, EndpointFault | None]:
         if verdict is not None and not verdict.allowed:
             return replies.rate_limited(verdict.limit, verdict.remaining, verdict.reset, self.world.now), None
-        if self.faults.always_429:
+        if self.faults.always_429 and self.profile.dialect == "seed":
             return Reply(429, b'{"error":"Too many requests"}', headers={"retry-after": "1"}), None
         if route is None:
             return replies.wrong_method() if known else replies.html(404), None

@@ -482,7 +482,8 @@ def _steps(
     start = run.created_at if started_at is None and begins else started_at
     if start == NEVER:
         start = None
-    birth = final if final in _BEFORE_START else QUEUED
+    never_begins = start is None and final not in FINAL
+    birth = final if final in _BEFORE_START or never_begins else QUEUED
     if run.delayed_until is not None and run.delayed_until > run.created_at:
         birth = "DELAYED"
     values: dict[str, Any] = {"queued_at": run.created_at} if birth == QUEUED else {}
