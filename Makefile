@@ -13,7 +13,7 @@ EXPORTER := PYTHONPATH=exporter:alerts $(BIN)/python -m triggerdev_exporter
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 ARGS ?=
 
-.PHONY: help setup demo run test lint format lock build clean
+.PHONY: help setup demo run test lint format docs lock build clean
 
 help: ## this list
 	@echo 'triggerdev-exporter: make TARGET'
@@ -40,6 +40,9 @@ lint: setup ## ruff and mypy
 format: setup ## rewrite the code the way lint wants it
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+docs: setup ## write the table of metrics into README
+	@PYTHONPATH=exporter:alerts $(BIN)/python docs/metrics_table.py
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
