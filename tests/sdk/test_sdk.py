@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ import pytest
 
 from triggerdev_exporter.clock import HOUR, MINUTE, ScaledClock
 from triggerdev_exporter.simulator.command import Running, start_simulator
+from triggerdev_exporter.simulator.limiter import Quota
 from triggerdev_exporter.simulator.scenario import shop
 from triggerdev_exporter.simulator.spellings import spelling
 from triggerdev_exporter.simulator.world import World
@@ -172,3 +174,25 @@ async def test_the_sdk_refuses_the_nulls_of_deployments_as_it_does_for_real(node
         )
         out, _ = await process.communicate()
     assert "data[0].git" in out.decode()
+
+
+async def test_the_official_sdk_is_patient_with_it(node: str) -> None:
+    """An empty page in the middle of a walk, a used-up rate limit, and the three kinds of 404."""
+    quota = Quota(burst=3, refill=3, interval_ms=1000)
+    async with start_simulator(quota=quota, deployment_quota=quota) as running:
+        world, long_ago = running.world, running.clock.now() - HOUR
+        world.add_queue("emails")  # beside the own queue of the task
+        made = [world.add_run(task="a", status="EXECUTING", created_at=long_ago - number) for number in range(60)]
+        for run_id in made[20:40]:
+            world.change_run(run_id, "COMPLETED")
+        running.faults.view_lag_s = 300
+        told = await _play(node, running, {"play": "patience"})
+        asked = Counter((each.path.partition("?")[0], each.status) for each in running.requests)
+    assert told["emptyMiddlePage"] == made[:20] + made[40:]
+    assert told["throttled"] == [2] * 5
+    assert sum(count for (_, status), count in asked.items() if status == 429) > 0
+    assert told["missing"] == {"retried": 404, "final": 404, "untold": 404}
+    # x-should-retry: true is believed, even for a 404; false and silence are not retried.
+    assert asked["/api/v3/runs/run_doesnotexist", 404] == 2
+    assert asked["/api/v1/deployments/current", 404] == 1
+    assert asked["/api/v1/queues/none", 404] == 1

@@ -288,7 +288,8 @@ async def test_a_page_costs_the_same_among_100_000_runs(open_simulator: Open) ->
         queries = ("page[size]=50", f"page[size]=50&page[after]={middle}", "page[size]=50&filter[status]=EXECUTING")
         costs.append([await _cost(client, "/api/v1/runs?" + query) for query in queries])
     small, large = costs
-    assert [big / little for little, big in zip(small, large, strict=True)] == [pytest.approx(1, abs=4)] * 3
+    ratios = [big / little for little, big in zip(small, large, strict=True)]
+    assert max(ratios) < 5, ratios
 
 
 async def _cost(client: Client, path: str) -> float:

@@ -22,6 +22,8 @@ _BASE_COST = 25_000
 _COST_A_MS = {"small-1x": 34, "medium-1x": 85, "large-1x": 340}
 #: A schedule's run is made up to this long before its slot.
 _EARLY = 30 * SECOND
+#: A preloaded run is over by then.
+_SETTLED = 5 * SECOND
 
 
 class Life:
@@ -73,7 +75,7 @@ class Life:
         world, scenario = self.world, self.world.scenario
         for number in range(scenario.preload):
             spec = scenario.tasks[number % len(scenario.tasks)]
-            born = world.start - scenario.preload_ms + number * scenario.preload_ms // scenario.preload
+            born = world.start - _SETTLED - scenario.preload_ms + number * scenario.preload_ms // scenario.preload
             begun = born + self._dice.randint(20, 400)
             status = "COMPLETED_WITH_ERRORS" if self._dice.random() < 0.03 else "COMPLETED_SUCCESSFULLY"
             took = self._dice.randint(100, 4000)
@@ -83,7 +85,7 @@ class Life:
             run.completed_at = run.updated_at = begun + took
             run.compute_ms, run.cost_nanousd = took, took * _COST_A_MS["small-1x"]
             run.history = [(born, QUEUED), (begun, "EXECUTING"), (begun + took, status)]
-            world.insert(run)
+            world.insert(run, noted_at=born + _SETTLED)
 
     def _plan_arrival(self, spec: TaskSpec) -> None:
         if spec.per_second > 0:

@@ -96,12 +96,12 @@ class World:
         """The run with that public id."""
         return self.index.runs.get(run_id.removeprefix("run_")) if run_id.startswith("run_") else None
 
-    def insert(self, run: Run) -> None:
-        """Let `run` exist from now on."""
+    def insert(self, run: Run, noted_at: Instant | None = None) -> None:
+        """Let `run` exist from now on. `noted_at` tells the journal that all this was long ago."""
         if not run.history:
             run.history.append((run.visible_at, run.status))
         run.updated_at = run.updated_at or run.visible_at
-        self.index.insert(run, self.now)
+        self.index.insert(run, self.now if noted_at is None else noted_at)
         self._count(run, run.status, +1)
         if run.parent_id and (parent := self.run(run.parent_id)):
             parent.children.append(run.id)
