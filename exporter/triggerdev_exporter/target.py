@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
-from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, Clock, Instant
+from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, Clock, Instant, iso
 from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.errors import Forbidden, NotFound, Unauthorized
 from triggerdev_exporter.ledger.journal import Journal
@@ -103,7 +103,7 @@ class Target:
             if self.journal is None:
                 birth = self.server_now()
                 self._keep(await self._store.begin(self.name, birth))
-                log.info("counting begins", extra={"target": self.name, "birth": birth})
+                log.info("counting begins", extra={"target": self.name, "birth": iso(birth)})
             if self.dialect is None or self.journal is None:  # pragma: no cover - both were just set
                 raise AssertionError
             return self.dialect, self.journal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from triggerdev_exporter import __version__
+from triggerdev_exporter import __revision__, __version__
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.metrics.family import PREFIX, Kind
 
@@ -40,9 +40,9 @@ PROCESS_FAMILIES: tuple[ProcessFamily, ...] = (
     ProcessFamily(
         "exporter_build_info",
         Kind.GAUGE,
-        ("version",),
-        "1, with the version of this program.",
-        lambda _: [((__version__,), 1)],
+        ("version", "revision"),
+        "1, with the version of this program and the commit it was built from (empty where nobody said).",
+        lambda _: [((__version__, __revision__), 1)],
     ),
     ProcessFamily(
         "exporter_series",
