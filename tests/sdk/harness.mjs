@@ -97,17 +97,17 @@ const patience = {
   async emptyMiddlePage() {
     return (await all(runs.list({ status: ["EXECUTING"], limit: 20 }))).map((run) => run.id);
   },
-  async throttled() {
-    const seen = [];
-    for (let turn = 0; turn < 5; turn++) seen.push((await queues.list()).data.length);
-    return seen;
-  },
   async missing() {
     return {
       retried: await ending((options) => runs.retrieve("run_doesnotexist", options)),
       final: await ending((options) => deployments.retrieveCurrent(options)),
       untold: await ending((options) => queues.retrieve({ type: "custom", name: "none" }, options)),
     };
+  },
+  async throttled() {
+    const seen = [];
+    for (let turn = 0; turn < 12; turn++) seen.push((await queues.list()).data.length);
+    return seen;
   },
 };
 

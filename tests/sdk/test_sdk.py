@@ -178,7 +178,7 @@ async def test_the_sdk_refuses_the_nulls_of_deployments_as_it_does_for_real(node
 
 async def test_the_official_sdk_is_patient_with_it(node: str) -> None:
     """An empty page in the middle of a walk, a used-up rate limit, and the three kinds of 404."""
-    quota = Quota(burst=3, refill=3, interval_ms=1000)
+    quota = Quota(burst=8, refill=8, interval_ms=1000)
     async with start_simulator(quota=quota, deployment_quota=quota) as running:
         world, long_ago = running.world, running.clock.now() - HOUR
         world.add_queue("emails")  # beside the own queue of the task
@@ -189,7 +189,7 @@ async def test_the_official_sdk_is_patient_with_it(node: str) -> None:
         told = await _play(node, running, {"play": "patience"})
         asked = Counter((each.path.partition("?")[0], each.status) for each in running.requests)
     assert told["emptyMiddlePage"] == made[:20] + made[40:]
-    assert told["throttled"] == [2] * 5
+    assert told["throttled"] == [2] * 12
     assert sum(count for (_, status), count in asked.items() if status == 429) > 0
     assert told["missing"] == {"retried": 404, "final": 404, "untold": 404}
     # x-should-retry: true is believed, even for a 404; false and silence are not retried.
