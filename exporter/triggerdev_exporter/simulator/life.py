@@ -195,9 +195,15 @@ class Life:
         world, spec = self.world, self._specs[run.task]
         world.change(run, "DEQUEUED", started_at=world.now, version=self._version())
         if self._dice.random() < spec.stuck:
-            world.at(world.now + spec.stuck_ms, self.end, run, "SYSTEM_FAILURE")
+            world.at(world.now + spec.stuck_ms, self.stalled, run)
         else:
             world.at(world.now + self._dice.randint(50, 900), self.execute, run)
+
+    def stalled(self, run: Run) -> None:
+        """The platform gives up on a run that never came up; that was its attempt."""
+        if run.status == "DEQUEUED":
+            run.attempts = 1
+            self.end(run, "SYSTEM_FAILURE")
 
     def execute(self, run: Run) -> None:
         """An attempt begins."""
@@ -244,7 +250,13 @@ class Life:
             self.world.change(run, "RETRYING_AFTER_FAILURE")
             self.world.at(self.world.now + self._about(2 * SECOND), self.execute, run)
         else:
-            self.end(run, dice.choices(list(spec.outcomes), list(spec.outcomes.values()))[0])
+            ending = dice.choices(list(spec.outcomes), list(spec.outcomes.values()))[0]
+            stormy = spec.storm_every_ms is not None and self._in_storm(spec.storm_every_ms, spec.storm_ms)
+            self.end(run, "COMPLETED_WITH_ERRORS" if stormy and dice.random() < spec.storm_failing else ending)
+
+    def _in_storm(self, every: Instant, lasts: Instant) -> bool:
+        """The last part of each period is stormy."""
+        return (self.world.now - self.world.start) % every >= every - lasts
 
     def end(self, run: Run, status: str) -> None:
         """Its end, whatever it was doing."""
@@ -293,22 +305,22 @@ class Life:
         world, dice = self.world, self._dice
         count = dice.randint(*spec.items)
         chance = dice.random()
-        failed = (
-            count
-            if chance < spec.aborted
-            else dice.randint(1, count - 1)
-            if chance < spec.aborted + spec.partial
-            else 0
-        )
+        # An aborted batch is one whose items stopped coming: some of its runs are there, or no list would name it.
+        status = "PENDING"
+        if chance < spec.aborted + spec.partial:
+            status = "ABORTED" if chance < spec.aborted else "PARTIAL_FAILED"
+        failed = 0 if status == "PENDING" else dice.randint(1, count - 1)
         batch_id = world.add_batch(status="PROCESSING", task=spec.task, automatic=True)
-        world.at(world.now + dice.randint(100, 900), self.make_items, world.batches[batch_id], spec, count, failed)
+        world.at(
+            world.now + dice.randint(100, 900), self.make_items, world.batches[batch_id], count - failed, failed, status
+        )
         world.at(world.now + self._about(spec.every_ms), self.make_batch, spec)
 
-    def make_items(self, batch: Batch, spec: BatchSpec, count: int, failed: int) -> None:
-        for _ in range(count - failed):
-            self.trigger(self._specs[spec.task], batch_id=batch.id)
-        status = "ABORTED" if failed == count else "PARTIAL_FAILED" if failed else "PENDING"
-        self.world.change_batch(batch.id, status, items_created=count - failed, items_failed=failed)
+    def make_items(self, batch: Batch, created: int, failed: int, status: str) -> None:
+        """Its items have become runs, or not."""
+        for _ in range(created):
+            self.trigger(self._specs[batch.task], batch_id=batch.id)
+        self.world.change_batch(batch.id, status, items_created=created, items_failed=failed)
 
     # ── deployments and tokens ────────────────────────────────────────────────────────────────────────────────────
 

@@ -48,6 +48,10 @@ class TaskSpec:
     tags: tuple[str, ...] = ()
     machine: str = "small-1x"
     error: tuple[str, str] = ("Error", "upstream said 502")
+    storm_every_ms: Instant | None = None
+    """So often, for `storm_ms`, `storm_failing` of the ends are failures: what an alert should see."""
+    storm_ms: Instant = 6 * MINUTE
+    storm_failing: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ def shop() -> Scenario:
                 tags=("team:payments",),
                 outcomes={"COMPLETED_SUCCESSFULLY": 91, "COMPLETED_WITH_ERRORS": 8, "CRASHED": 1},
                 error=("PaymentError", "card was declined"),
+                storm_every_ms=40 * MINUTE,
                 child="send-email",
                 child_chance=0.3,
             ),
