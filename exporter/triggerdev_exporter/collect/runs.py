@@ -36,6 +36,8 @@ MAX_HEAD_PAGES = 50
 MAX_PAST_PAGES = 500
 REFRESH_ANYWAY = HOUR
 LONGEST_WAIT = 10 * MINUTE
+PLENTY = 10
+"""Fewer runs than this may well end between two looks without a trace in the walk."""
 PAGE = 100
 
 
@@ -51,6 +53,7 @@ class RunsCollector:
         self._view = View()
         self._ask_again: dict[str, tuple[Instant, int]] = {}
         self._forgot_at: Instant = 0
+        self._listed_all_at: Instant = 0
         self._touched: set[str] = set()
         self._new_runs = 0
         self._lateness = 0
@@ -64,7 +67,7 @@ class RunsCollector:
         listed_open = await self._refresh_open(dialect, journal, now)
         await self._walk_head(dialect, journal, now)
         if listed_open is not None:
-            await self._settle(dialect, journal, now)
+            await self._settle(dialect, journal, listed_open, now)
         self._weigh_view(now, listed_open)
         await self._read_the_past(dialect, journal, now)
         await self._enricher.step(now)
@@ -80,18 +83,21 @@ class RunsCollector:
         idle = not ledger.runs and self._target.sights.live_work() == 0
         if idle and now - coverage.refreshed_at < REFRESH_ANYWAY:
             return None
-        seen = await self._list_open(dialect, journal, now)
-        if not seen and ledger.runs:
-            seen = await self._list_open(dialect, journal, now)
-        self._suspicion.weigh(was=len(ledger.runs), now=seen)
+        # All of time once an hour; between, down to the oldest that we know, which is less for the server to search.
+        whole = now - self._listed_all_at >= REFRESH_ANYWAY
+        oldest = min((run.created_at for run in ledger.runs.values()), default=now)
+        since = cover.EARLIEST if whole else min(oldest, coverage.walked_at) - coverage.overlap
+        seen = await self._list_open(dialect, journal, since, now)
+        if whole:
+            self._listed_all_at = now
         await self._set_coverage(journal, refreshed_at=now)
         return seen
 
-    async def _list_open(self, dialect: Dialect, journal: Journal, now: Instant) -> int:
+    async def _list_open(self, dialect: Dialect, journal: Journal, since: Instant, now: Instant) -> int:
         count = 0
         async for page in pages(
             self._target.client,
-            lambda cursor: dialect.runs(created_from=cover.EARLIEST, only_open=True, cursor=cursor),
+            lambda cursor: dialect.runs(created_from=max(since, cover.EARLIEST), only_open=True, cursor=cursor),
             lambda run: run.id,
             Priority.HEAD,
         ):
@@ -179,14 +185,17 @@ class RunsCollector:
 
     # -- how runs ended that are no longer open ----------------------------------------------------------------------
 
-    async def _settle(self, dialect: Dialect, journal: Journal, now: Instant) -> None:
-        runs = journal.ledger.runs
-        self._ask_again = {run_id: when for run_id, when in self._ask_again.items() if run_id in runs}
-        departed = [
-            run_id for run_id in runs if run_id not in self._touched and self._ask_again.get(run_id, (0, 0))[0] <= now
-        ]
-        departed.sort(key=lambda run_id: runs[run_id].created_at, reverse=True)
-        departed = departed[await self._settle_by_list(dialect, journal, departed, now) :]
+    async def _settle(self, dialect: Dialect, journal: Journal, listed_open: int, now: Instant) -> None:
+        departed = self._departed(journal, now)
+        if listed_open == 0 and len(departed) >= PLENTY:
+            # So many at once, and the walk did not see one of them end: rather the list is empty than the world.
+            again = await self._list_open(dialect, journal, cover.EARLIEST, now)
+            self._suspicion.weigh(was=len(departed), now=again)
+            departed = self._departed(journal, now)
+        else:
+            self._suspicion.weigh(was=0, now=listed_open)
+        if len(departed) >= PLENTY:
+            await self._settle_by_list(dialect, journal, departed, now)
         for run_id in departed:
             if run_id in self._touched:
                 continue
@@ -194,33 +203,40 @@ class RunsCollector:
                 return
             await self._settle_one(dialect, journal, run_id, now)
 
-    async def _settle_by_list(self, dialect: Dialect, journal: Journal, departed: list[str], now: Instant) -> int:
-        """Where many left at once, a few list pages tell more than a request each. How many were dealt with so."""
-        if len(departed) < 3:
-            return 0
+    def _departed(self, journal: Journal, now: Instant) -> list[str]:
+        """Open runs that no list showed in this step, newest first, without those that are to be left alone for now."""
+        runs = journal.ledger.runs
+        self._ask_again = {run_id: when for run_id, when in self._ask_again.items() if run_id in runs}
+        left = [
+            run_id for run_id in runs if run_id not in self._touched and self._ask_again.get(run_id, (0, 0))[0] <= now
+        ]
+        return sorted(left, key=lambda run_id: runs[run_id].created_at, reverse=True)
+
+    async def _settle_by_list(self, dialect: Dialect, journal: Journal, departed: list[str], now: Instant) -> None:
+        """Where many left at once, a few pages of their creation span tell more than a request for each."""
         runs = journal.ledger.runs
         best, gain = 0, 0
-        for count in {len(departed), len(departed) // 2, len(departed) // 4} - {0}:
+        for count in sorted({len(departed), len(departed) // 2, len(departed) // 4}):
             since = runs[departed[count - 1]].created_at
+            # How many runs the list holds from there on: those that ended since then, and those that are open.
             known = await journal.settled_since(since + HORIZON) + sum(run.created_at >= since for run in runs.values())
-            saved = count - (known // PAGE + 1)
-            if saved > gain:
+            if (saved := count - (known // PAGE + 1)) > gain:
                 best, gain = count, saved
         if not best:
-            return 0
-        walk = cover.Walk(runs[departed[best - 1]].created_at)
-        guard = CursorGuard()
-        cursor: str | None = None
-        for _ in range(best):
-            page = await self._target.client.fetch(
-                dialect.runs(created_from=max(walk.floor, cover.EARLIEST), cursor=cursor), Priority.SETTLE
-            )
-            await self._take_in(journal, page.items, now)
-            cursor = page.next
-            if cursor is None:
-                break
-            guard.passed("runs", frozenset(run.id for run in page.items), cursor)
-        return 0
+            return
+        floor = max(runs[departed[best - 1]].created_at, cover.EARLIEST)
+        read = 0
+        async for page in pages(
+            self._target.client,
+            lambda cursor: dialect.runs(created_from=floor, cursor=cursor),
+            lambda run: run.id,
+            Priority.SETTLE,
+        ):
+            await self._take_in(journal, page, now)
+            read += 1
+            if read >= best - gain + 1:
+                # The estimate was wrong; the rest is asked for one by one.
+                return
 
     async def _settle_one(self, dialect: Dialect, journal: Journal, run_id: str, now: Instant) -> None:
         try:
