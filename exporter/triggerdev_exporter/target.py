@@ -69,6 +69,7 @@ class Target:
         self._probed = False
         self._pause = FIRST_PAUSE
         self._shut_until: Instant = 0
+        self._refused = False
 
     @property
     def ledger(self) -> Ledger | None:
@@ -129,8 +130,14 @@ class Target:
             return False
         return False
 
-    def shut(self, now: Instant) -> None:
+    def shut(self, now: Instant, why: str) -> None:
         """The key was refused: poll slower until it is accepted."""
+        if not self._refused:
+            log.error(
+                "the key is refused: it is wrong, revoked or of another server; asked again, less and less often",
+                extra={"target": self.name, "why": why},
+            )
+        self._refused = True
         self._shut_until = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
@@ -142,4 +149,7 @@ class Target:
 
     def key_accepted(self) -> None:
         """A tick went through."""
+        if self._refused:
+            log.info("the key is accepted again", extra={"target": self.name})
+        self._refused = False
         self._pause, self._shut_until = FIRST_PAUSE, 0

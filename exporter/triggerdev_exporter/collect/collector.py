@@ -41,7 +41,11 @@ async def tick(target: Target, collector: Collector) -> Report:
     """Run one step of `collector` and record how it went in its `CollectorState`. Raises nothing but cancellation."""
     state = target.states[collector.name]
     now = target.clock.now()
-    if now < state.look_again_at or target.is_shut(now):
+    if now < state.look_again_at:
+        return Report(collector.name, "skipped")
+    if target.is_shut(now):
+        # Nothing is asked while the key is refused, but nothing is well either.
+        state.up = False
         return Report(collector.name, "skipped")
     started = target.clock.monotonic()
     report = await _attempt(target, collector, now)
@@ -77,7 +81,7 @@ async def _unauthorized(target: Target, name: str, now: Instant, error: Unauthor
         return Report(name, "failed", second.reason, str(second))
     if not refused:
         return Report(name, "unsupported", error.reason, f"{error} (the key works, but not for this)")
-    target.shut(now)
+    target.shut(now, str(error))
     return Report(name, "failed", error.reason, f"{error}: the key is wrong, revoked or of another server")
 
 
@@ -86,9 +90,10 @@ def _record(target: Target, state: CollectorState, report: Report) -> None:
         state.errors[report.reason] += 1
     state.up = report.outcome == "ok"
     where = {"target": target.name, "collector": report.collector}
+    refused = report.reason == "auth" and report.outcome == "failed"
     if report.outcome == "ok":
         state.supported, state.last_success = True, target.clock.now()
-        if state.trouble is not None:
+        if state.trouble is not None and not state.trouble.startswith("auth"):
             log.info("works again", extra=where)
         state.trouble = None
         return
@@ -96,8 +101,10 @@ def _record(target: Target, state: CollectorState, report: Report) -> None:
         state.supported = False
         state.look_again_at = target.clock.now() + LOOK_AGAIN
     trouble = f"{report.reason or 'unsupported'}: {report.message}"
-    # Each failure once when it begins: a message that only changes in its numbers is not news.
-    if state.trouble is None or state.trouble.partition(":")[0] != trouble.partition(":")[0]:
+    # Each failure once when it begins: a message that only changes in its numbers is not news. A refused key is the
+    # target's trouble, told once by it, not once by each collector.
+    known = state.trouble is not None and state.trouble.partition(":")[0] == trouble.partition(":")[0]
+    if not known and not refused:
         if report.outcome == "unsupported":
             log.warning("not available, looking again in an hour", extra={**where, "why": report.message})
         else:
