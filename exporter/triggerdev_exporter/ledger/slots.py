@@ -141,7 +141,8 @@ def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, n
         open_ones = tuple(said for said in before.announced if said[1] > before.judged_to)
         # The same slot announced again adds nothing: the earlier word covers more time.
         news = tuple(said for said in told if said[1] not in {at for _, at in open_ones})
-        return msgspec.structs.replace(facts, judged_to=before.judged_to, announced=(open_ones + news)[-MAX_ANNOUNCED:], **last)
+        announced = (open_ones + news)[-MAX_ANNOUNCED:]
+        return msgspec.structs.replace(facts, judged_to=before.judged_to, announced=announced, **last)
     return msgspec.structs.replace(facts, **last)
 
 
