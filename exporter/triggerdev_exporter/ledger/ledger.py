@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar, cast
 
@@ -19,6 +20,7 @@ from triggerdev_exporter.ledger.facts import (
     Slot,
     TaskFacts,
 )
+from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
 
@@ -29,11 +31,14 @@ class Ledger:
     """Counters, histograms and facts of one target.
 
     `birth` is the server's time at its first start (Unix ms): events from then on are counted, earlier ones only fill
-    gauges. `version` grows with every change, so that a reader can cache.
+    gauges. `version` grows with every change, so that a reader can cache. `limits` bound how many series there may be;
+    `overflow` says how often a family was over its budget since this process began.
     """
 
     def __init__(self, birth: Instant) -> None:
         self.birth = birth
+        self.limits = limits()
+        self.overflow: Counter[str] = Counter()
         self.counters: dict[SeriesKey, int] = {}
         self.histograms: dict[SeriesKey, Histogram] = {}
         self.facts: dict[Kind, dict[str, Fact]] = {kind: {} for kind in FACT_TYPES}
@@ -51,16 +56,29 @@ class Ledger:
         for place, histogram in news.timings.items():
             mine = self.histograms.get(place)
             if mine is None:
-                self.histograms[place] = histogram.copy()
+                self.set_histogram(place, histogram.copy())
             else:
                 mine.add(histogram)
         for (kind, key), fact in news.facts.items():
             self.set_fact(kind, key, fact)
+        self.overflow += news.overflow
         self.version += 1
 
     def set_counter(self, place: SeriesKey, value: int) -> None:
         self.counters[place] = value
         self._families.setdefault(place[0], set()).add(place[1])
+
+    def set_histogram(self, place: SeriesKey, histogram: Histogram) -> None:
+        self.histograms[place] = histogram
+        self._families.setdefault(place[0], set()).add(place[1])
+
+    def has(self, place: SeriesKey) -> bool:
+        """Whether that counter or histogram exists."""
+        return place in self.counters or place in self.histograms
+
+    def series_of(self, family: str) -> int:
+        """How many label sets a counter or histogram family has."""
+        return len(self._families.get(family, ()))
 
     def set_fact(self, kind: Kind, key: str, fact: Fact | None) -> None:
         """Replace one fact and keep the index of schedules by task; for `absorb` and for loading."""
@@ -85,9 +103,8 @@ class Ledger:
             yield labels, self.counters[family, labels]
 
     def histogram(self, family: str) -> Iterator[tuple[Labels, Histogram]]:
-        for (name, labels), histogram in self.histograms.items():
-            if name == family:
-                yield labels, histogram
+        for labels in self._families.get(family, ()):
+            yield labels, self.histograms[family, labels]
 
     @property
     def runs(self) -> dict[str, OpenRun]:

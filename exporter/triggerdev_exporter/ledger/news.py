@@ -7,6 +7,7 @@ the first. What it decided is one value, committed to disk and then absorbed int
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -20,6 +21,7 @@ from triggerdev_exporter.ledger.facts import (
     ScheduleFacts,
     TaskFacts,
 )
+from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, new_histogram
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class News:
     """New values; ``None`` deletes."""
     settled: dict[int, tuple[Instant, int]] = field(default_factory=dict)
     """Id hash → (kept until, marks)."""
+    overflow: Counter[str] = field(default_factory=Counter)
+    """By family, how often something was counted under ``__other__`` because its budget is used up."""
     notices: list[Notice] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -76,6 +80,8 @@ class Draft:
     def __init__(self, ledger: Ledger, settled: Mapping[int, int]) -> None:
         self._ledger = ledger
         self._settled = settled
+        self._new_series: Counter[str] = Counter()
+        self._new_tasks = 0
         self.news = News()
 
     @property
@@ -94,6 +100,13 @@ class Draft:
 
     def task(self, task: str) -> TaskFacts:
         return self.get(Kind.TASK, task, TaskFacts) or TaskFacts()
+
+    def admits(self, task: str) -> bool:
+        """Whether `task` has facts and series of its own, or may have them from now on."""
+        if self.get(Kind.TASK, task, TaskFacts) is not None:
+            return True
+        limits = self._ledger.limits
+        return len(self._ledger.facts[Kind.TASK]) + self._new_tasks < limits.tasks and limits.allows(task)
 
     def coverage(self) -> Coverage:
         found = self.get(Kind.COVERAGE, "", Coverage)
@@ -116,8 +129,14 @@ class Draft:
                     merged[key] = fact
         return cast("dict[str, F]", merged)
 
+    def how_many(self, kind: Kind) -> int:
+        """Facts of `kind`, before this draft."""
+        return len(self._ledger.facts[kind])
+
     def put(self, kind: Kind, key: str, fact: Fact) -> None:
-        if self.get(kind, key, type(fact)) != fact:
+        before = self.get(kind, key, type(fact))
+        if before != fact:
+            self._new_tasks += kind is Kind.TASK and before is None
             self.news.facts[kind, key] = fact
 
     def drop(self, kind: Kind, key: str) -> None:
@@ -135,7 +154,8 @@ class Draft:
         self.news.settled[id_hash(kind, key)] = (until, marks)
 
     def count(self, family: str, labels: Labels, by: int = 1) -> None:
-        place = (family, labels)
+        """Add `by` to a counter. In a family by task (its first label), one over the budget is ``__other__``'s."""
+        place = self._within_budget(family, labels)
         self.news.counts[place] = self.news.counts.get(place, 0) + by
 
     def total(self, family: str, labels: Labels) -> int:
@@ -159,11 +179,23 @@ class Draft:
             self.count(family, into, value)
 
     def observe(self, family: str, labels: Labels, value_ms: int) -> None:
-        place = (family, labels)
+        """Add a value to a histogram, within the same budget as `count`."""
+        place = self._within_budget(family, labels)
         histogram = self.news.timings.get(place)
         if histogram is None:
             histogram = self.news.timings[place] = new_histogram(family)
         histogram.observe(value_ms)
+
+    def _within_budget(self, family: str, labels: Labels) -> SeriesKey:
+        place = (family, labels)
+        most = self._ledger.limits.series.get(family)
+        if most is None or place in self.news.counts or place in self.news.timings or self._ledger.has(place):
+            return place
+        if self._ledger.series_of(family) + self._new_series[family] < most and self._ledger.limits.allows(labels[0]):
+            self._new_series[family] += 1
+            return place
+        self.news.overflow[family] += 1
+        return family, (OTHER, *labels[1:])
 
     def notice(self, reason: str, text: str) -> None:
         self.news.notices.append(Notice(reason, text))

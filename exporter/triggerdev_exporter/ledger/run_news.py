@@ -21,6 +21,8 @@ from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome, RunStatus
 
 KEPT_VERSIONS = 3
 OLDER = "__older__"
+MAX_SLOTS = 20_000
+"""Slots kept at once, whatever the number of tasks; beyond it verdicts on schedules suffer, not memory."""
 VANISH_AFTER = 3
 """Looks that must fail in a row before a run, batch or token counts as gone."""
 
@@ -151,6 +153,8 @@ def _count_version(draft: Draft, version: str, outcome: Outcome) -> None:
 
 
 def _remember_task(draft: Draft, run: Run) -> None:
+    if not draft.admits(run.task):
+        return
     facts = draft.task(run.task)
     changes: dict[str, object] = {}
     if run.version and run.created_at >= facts.version_at:
@@ -161,12 +165,15 @@ def _remember_task(draft: Draft, run: Run) -> None:
 
 
 def _remember_end(draft: Draft, run: Run, outcome: Outcome, finished_at: Instant) -> None:
+    if outcome is Outcome.SUCCESS:
+        _succeed_slot(draft, run)
+    if not draft.admits(run.task):
+        return
     facts = draft.task(run.task)
     last = finished_at if facts.last_finished is None else max(facts.last_finished, finished_at)
     facts = msgspec.structs.replace(facts, last_finished=last)
     if outcome is Outcome.SUCCESS:
         facts = _with_success(facts, finished_at)
-        _succeed_slot(draft, run)
     elif outcome is Outcome.FAILURE:
         facts = _with_failure(facts, finished_at)
     draft.put(Kind.TASK, run.task, facts)
@@ -190,7 +197,7 @@ def _with_failure(facts: TaskFacts, at: Instant) -> TaskFacts:
 
 
 def _fill_slot(draft: Draft, run: Run) -> None:
-    if not _may_be_scheduled(run):
+    if not _may_be_scheduled(run) or draft.how_many(Kind.SLOT) >= MAX_SLOTS:
         return
     key = slot_key(run.created_at, run.task)
     slot = draft.get(Kind.SLOT, key, Slot) or Slot(task=run.task, at=run.created_at)

@@ -178,7 +178,7 @@ class Store:
         for family, labels, bounds, cells, total in read(query, (target_id,)):
             if tuple(json.loads(bounds)) == BOUNDS_MS.get(family):
                 histogram = Histogram(tuple(json.loads(bounds)), json.loads(cells), total)
-                ledger.histograms[family, tuple(json.loads(labels))] = histogram
+                ledger.set_histogram((family, tuple(json.loads(labels))), histogram)
         known = {kind.value for kind in Kind}
         for kind, key, value in read("SELECT kind, key, value FROM fact WHERE target = ?", (target_id,)):
             # A newer minor may have written kinds that we do not know; they stay in the file.
