@@ -32,6 +32,7 @@ from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.config.model import Config
 from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.errors import ExporterError
+from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.lock import StateLock
 from triggerdev_exporter.ledger.store import Store, open_store
 from triggerdev_exporter.metrics.page import Page
@@ -84,12 +85,15 @@ async def open_targets(config: Config, clock: Clock, store: Store) -> AsyncItera
     """The targets of `config`, each with a session of its own and what the state knows of it."""
     async with AsyncExitStack() as stack:
         targets = []
+        most = limits(config.metrics.max_series, config.metrics.tasks.allow)
         for one in config.targets:
             session = await stack.enter_async_context(
                 # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next.
                 aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
             )
-            target = Target(one, name=one.name, client=_client(one, session, clock), clock=clock, store=store)
+            target = Target(
+                one, name=one.name, client=_client(one, session, clock), clock=clock, store=store, limits=most
+            )
             await target.load()
             targets.append(target)
         yield tuple(targets)
@@ -143,17 +147,24 @@ async def _serve(stack: AsyncExitStack, exporter: Exporter, listen: Listen) -> s
     try:
         await web.TCPSite(runner, listen.host, listen.port).start()
     except OSError as error:
-        raise ExporterError(
-            f"cannot listen on {listen}: {error.strerror or error}. "
-            "Choose another address with --listen HOST:PORT, or end the program that uses it."
-        ) from error
+        raise cannot_listen(listen, error) from error
     port = runner.addresses[0][1]
     host = "127.0.0.1" if listen.host in ("0.0.0.0", "::", "") else listen.host  # noqa: S104 - shown, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def until_told_to_stop() -> None:
-    """Wait for SIGTERM or SIGINT. A second one ends the process at once."""
+def cannot_listen(listen: Listen, error: OSError) -> ExporterError:
+    """What to say when the port could not be opened."""
+    # asyncio wraps the system's words into some of its own; a name that cannot be resolved has no errno of the system.
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    return ExporterError(
+        f"cannot listen on {listen}: {why}. "
+        "Choose another address with --listen HOST:PORT, or end the program that uses it."
+    )
+
+
+def told_to_stop() -> asyncio.Event:
+    """What SIGTERM or SIGINT sets from now on. A second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -164,10 +175,12 @@ async def until_told_to_stop() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
-    await stop.wait()
+    return stop
 
 
 async def run_daemon(config: Config, clock: Clock) -> None:
     """Run until told to stop."""
+    # Before anything is opened: as process 1 of a container, SIGTERM means nothing until somebody handles it.
+    stop = told_to_stop()
     async with running(config, clock):
-        await until_told_to_stop()
+        await stop.wait()

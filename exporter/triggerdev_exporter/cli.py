@@ -104,7 +104,7 @@ def demo(listen: str, profile: str, speed: float, seed: int) -> None:
 @click.option("--history", default="2h", show_default=True, help="How much has happened before the start.")
 def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, history: str) -> None:
     """Run the simulator alone: a Trigger.dev API that takes any tr_* key."""
-    from triggerdev_exporter.app import until_told_to_stop
+    from triggerdev_exporter.app import cannot_listen, told_to_stop
     from triggerdev_exporter.simulator.command import SimulatorOptions, run_simulator
 
     address = _listen(listen)
@@ -116,16 +116,20 @@ def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, 
         seed=seed,
         speed=speed,
         history_s=_duration(history, "--history") / 1000,
+        announce=click.echo,  # at once, even into a file
     )
 
     async def serve() -> None:
+        stopped = asyncio.ensure_future(told_to_stop().wait())
         serving = asyncio.ensure_future(run_simulator(options))
-        stopped = asyncio.ensure_future(until_told_to_stop())
         # Whichever ends first: told to stop, or a port that is taken.
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if serving.done():
-            serving.result()
+            try:
+                serving.result()
+            except OSError as error:
+                raise cannot_listen(address, error) from error
         serving.cancel()
 
     asyncio.run(serve())

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from triggerdev_exporter import logs
-from triggerdev_exporter.app import running, until_told_to_stop
+from triggerdev_exporter.app import running, told_to_stop
 from triggerdev_exporter.clock import HOUR, SECOND, ScaledClock
 from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.config.model import Config, Intervals, Quota, Target, Web
@@ -64,6 +64,8 @@ async def run_demo(*, listen: Listen, profile: str, speed: float, seed: int) -> 
     """Run until told to stop, and leave nothing behind."""
     logs.set_up("info", "text")
     clock = ScaledClock(speed=speed)
+    # From the first moment on, or SIGTERM would leave the folder behind.
+    stop = told_to_stop()
     sys.stdout.write("Two hours in the life of a shop are being made up …\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="triggerdev-exporter-demo-") as folder:
@@ -72,5 +74,5 @@ async def run_demo(*, listen: Listen, profile: str, speed: float, seed: int) -> 
             async with running(config, clock) as exporter:
                 sys.stdout.write(_greeting(exporter.url, simulator.url, profile) + "\n")
                 sys.stdout.flush()
-                await until_told_to_stop()
+                await stop.wait()
                 logging.getLogger(__name__).info("the demo ends")
