@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from triggerdev_exporter.api.calls import Dialect, Priority
@@ -20,6 +20,7 @@ from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.errors import Forbidden, NotFound, Unauthorized
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.limits import Limits
 from triggerdev_exporter.ledger.news import Notice
 from triggerdev_exporter.ledger.store import Store
 from triggerdev_exporter.sights import Sights
@@ -55,7 +56,9 @@ class CollectorState:
 class Target:
     """One environment. Collectors read from it and write through its journal."""
 
-    def __init__(self, config: TargetConfig, *, name: str, client: Client, clock: Clock, store: Store) -> None:
+    def __init__(
+        self, config: TargetConfig, *, name: str, client: Client, clock: Clock, store: Store, limits: Limits
+    ) -> None:
         self.config = config
         self.name = name
         self.client = client
@@ -65,6 +68,8 @@ class Target:
         self.journal: Journal | None = None
         self.dialect: Dialect | None = None if config.dialect == "auto" else DIALECTS[config.dialect]
         self._store = store
+        self._limits = limits
+        self._over_budget: set[str] = set()
         self._opening = asyncio.Lock()
         self._probed = False
         self._pause = FIRST_PAUSE
@@ -87,6 +92,7 @@ class Target:
             self._keep(ledger)
 
     def _keep(self, ledger: Ledger) -> None:
+        ledger.limits = self._limits
         self.journal = Journal(self.name, ledger, self._store)
         if ledger.coverage is not None and ledger.coverage.walked_at:
             # Its open runs are as old as its last walk: shown until they are stale, as if we had not been away.
@@ -146,6 +152,15 @@ class Target:
         for notice in notices:
             self.states[collector].errors[notice.reason] += 1
             log.warning(notice.text, extra={"target": self.name, "reason": notice.reason})
+
+    def overflowed(self, families: Iterable[str]) -> None:
+        """Say once that a family is over its budget: its numbers stay true in sum, but not by task."""
+        for family in sorted(set(families) - self._over_budget):
+            log.warning(
+                "over the budget of series: new tasks are counted under __other__ (metrics.max_series)",
+                extra={"target": self.name, "family": family},
+            )
+            self._over_budget.add(family)
 
     def key_accepted(self) -> None:
         """A tick went through."""

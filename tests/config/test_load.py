@@ -87,6 +87,7 @@ targets:
     test_runs: true
 state: sqlite:///var/lib/x/state.db
 web: {listen: "[::1]:9000"}
+metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}}
 log: {level: debug, format: json}
 """
     result = loaded(text, tmp_path)
@@ -116,6 +117,7 @@ log: {level: debug, format: json}
     assert dump == {
         "state": Path("/var/lib/x/state.db"),
         "web": {"listen": {"host": "::1", "port": 9000}},
+        "metrics": {"max_series": 9000, "tasks": {"allow": ("send-.*", "digest")}},
         "log": {"level": "debug", "format": "json"},
     }
 

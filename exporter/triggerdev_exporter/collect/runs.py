@@ -173,6 +173,7 @@ class RunsCollector:
         self._touched.update(run.id for run in runs)
         self._enricher.noticed(news)
         self._target.told(self.name, news.notices)
+        self._target.overflowed(news.overflow)
 
     def _measure_lateness(self, draft: Draft, runs: Sequence[Run]) -> None:
         coverage = draft.coverage()

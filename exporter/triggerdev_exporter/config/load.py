@@ -60,7 +60,7 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
         written.mistakes.append(Mistake("secret", _NO_KEY))
     if written.mistakes or state is None:
         return None
-    return Config(targets=tuple(targets), state=state, web=shape.web, log=shape.log)
+    return Config(targets=tuple(targets), state=state, web=shape.web, metrics=shape.metrics, log=shape.log)
 
 
 def _targets(data: Plain, broken: Collection[Path]) -> list[tuple[Path, WrittenTarget]]:

@@ -65,6 +65,14 @@ def _check_branch(branch: str) -> str:
     return branch
 
 
+def _check_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise Unfit("pattern", f"{found(pattern)} is not a regular expression: {error}") from error
+    return pattern
+
+
 _Interval = Annotated[int, _as_written(parse_duration), _between(SECOND, DAY, format_duration)]
 _Lookback = Annotated[int, _as_written(parse_duration), _between(0, 7 * DAY, format_duration)]
 _Share = Annotated[float, _as_written(parse_percent), _between(0.001, 1.0, format_percent)]
@@ -151,6 +159,19 @@ class Web(Model):
     )
 
 
+class Tasks(Model):
+    allow: tuple[Annotated[str, AfterValidator(_check_pattern)], ...] = Field(
+        (".*",), description="Regular expressions; a task whose whole id matches none is counted under __other__."
+    )
+
+
+class Metrics(Model):
+    max_series: Annotated[int, _between(1_000, 10_000_000, str)] = Field(
+        50_000, description="How many series one target may have; what goes beyond is counted under __other__."
+    )
+    tasks: Tasks = Field(default_factory=Tasks, description="Which tasks have series of their own.")
+
+
 class Log(Model):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     format: Literal["auto", "text", "json"] = Field(
@@ -160,6 +181,7 @@ class Log(Model):
 
 class _AnyConfig(Model):
     web: Web = Field(default_factory=Web, description="What is served.")
+    metrics: Metrics = Field(default_factory=Metrics, description="How much is shown.")
     log: Log = Field(default_factory=Log, description="What is logged, to stderr.")
 
 

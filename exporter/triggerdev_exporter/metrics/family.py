@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.limits import OTHER, Limits
 from triggerdev_exporter.target import CollectorState, Target
 
 PREFIX = "triggerdev_"
@@ -19,6 +20,14 @@ class Kind(StrEnum):
     GAUGE = "gauge"
     COUNTER = "counter"
     HISTOGRAM = "histogram"
+
+
+class Rest(StrEnum):
+    """What becomes of a gauge's rows beyond its budget."""
+
+    SUMMED = "summed"
+    OLDEST = "oldest"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,10 @@ class Family:
     read: Callable[[View], Rows]
     source: str | None = None
     """The collector whose silence makes a gauge vanish after three of its intervals."""
+    rest: Rest | None = None
+    """A gauge that grows with the user's project: what becomes of rows over its budget. The ledger folds counters."""
+    budget: Callable[[Limits], int] | None = None
+    """Where `rest` is set: how many rows there may be."""
 
     @property
     def full_name(self) -> str:
@@ -79,4 +92,19 @@ class Family:
         """The rows that may be shown now."""
         if self.kind is Kind.GAUGE and self.source is not None and view.state(self.source).is_stale(view.now):
             return ()
-        return self.read(view)
+        rows = self.read(view)
+        if self.rest is None or self.budget is None or view.ledger is None:
+            return rows
+        return fold(rows, self.budget(view.ledger.limits), self.rest)
+
+
+def fold(rows: Rows, most: int, rest: Rest) -> Rows:
+    """The first `most` rows, and the rest under ``__other__`` in the first label (or not at all)."""
+    over: dict[tuple[str, ...], list[float]] = {}
+    for number, (labels, value) in enumerate(rows):
+        if number < most and labels[0] != OTHER:
+            yield labels, value
+        elif rest is not Rest.DROPPED and not isinstance(value, Buckets):
+            over.setdefault((OTHER, *labels[1:]), []).append(value)
+    for labels, values in over.items():
+        yield labels, sum(values) if rest is Rest.SUMMED else min(values)

@@ -9,7 +9,7 @@ from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import Cursor, OpenBatch
 from triggerdev_exporter.ledger.facts import Kind as FactKind
 from triggerdev_exporter.ledger.thing_news import DEPLOYMENT_ENDS, TOKEN_ENDS
-from triggerdev_exporter.metrics.family import Family, Kind, Rows, View
+from triggerdev_exporter.metrics.family import Family, Kind, Rest, Rows, View
 from triggerdev_exporter.metrics.run_families import histogram_rows, seconds
 from triggerdev_exporter.records import Queue, Schedule
 from triggerdev_exporter.statuses import RunStatus
@@ -191,6 +191,8 @@ def _families() -> Iterator[Family]:
         "Runs waiting in the queue, as last polled (queued); delayed runs are not in it.",
         _queues(lambda queue: queue.queued),
         "queues",
+        Rest.SUMMED,
+        lambda limits: limits.queues,
     )
     yield Family(
         "queue_running",
@@ -199,6 +201,8 @@ def _families() -> Iterator[Family]:
         "Runs of the queue that are dequeued or executing, as last polled (running).",
         _queues(lambda queue: queue.running),
         "queues",
+        Rest.SUMMED,
+        lambda limits: limits.queues,
     )
     yield Family(
         "queue_concurrency_limit",
@@ -207,6 +211,8 @@ def _families() -> Iterator[Family]:
         "How many runs of the queue may execute at once; absent when only the environment's limit holds.",
         _queues(lambda queue: queue.concurrency_limit),
         "queues",
+        Rest.DROPPED,
+        lambda limits: limits.queues,
     )
     yield Family(
         "queue_paused",
@@ -215,6 +221,8 @@ def _families() -> Iterator[Family]:
         "1 while the queue is paused.",
         _queues(lambda queue: float(queue.paused)),
         "queues",
+        Rest.DROPPED,
+        lambda limits: limits.queues,
     )
     yield Family(
         "queue_oldest_queued_timestamp_seconds",
@@ -223,6 +231,8 @@ def _families() -> Iterator[Family]:
         "Since when the oldest run waits in the queue; where a run's queue is known.",
         _oldest_queued,
         "runs",
+        Rest.OLDEST,
+        lambda limits: limits.queues,
     )
     yield Family(
         "queue_info",
@@ -231,6 +241,8 @@ def _families() -> Iterator[Family]:
         "1 for each queue: task (the own queue of a task) or custom.",
         _queue_info,
         "queues",
+        Rest.DROPPED,
+        lambda limits: limits.queues,
     )
     yield Family(
         "batches_triggered_total",
@@ -280,6 +292,8 @@ def _families() -> Iterator[Family]:
         "1 for each DECLARATIVE schedule, and each IMPERATIVE one while there are at most 50 of those.",
         _schedule_info,
         "schedules",
+        Rest.DROPPED,
+        lambda limits: limits.schedules,
     )
     yield Family(
         "schedule_next_run_timestamp_seconds",
@@ -288,6 +302,8 @@ def _families() -> Iterator[Family]:
         "When the active schedule is due next, as the server told at the last poll (nextRun).",
         _next_run,
         "schedules",
+        Rest.DROPPED,
+        lambda limits: limits.schedules,
     )
     yield Family(
         "schedule_last_run_timestamp_seconds",
@@ -296,6 +312,8 @@ def _families() -> Iterator[Family]:
         "The last slot for which a run was seen (a scheduled run's createdAt is its slot).",
         _schedule_last("last_run"),
         "runs",
+        Rest.DROPPED,
+        lambda limits: limits.schedules,
     )
     yield Family(
         "schedule_last_success_timestamp_seconds",
@@ -304,6 +322,8 @@ def _families() -> Iterator[Family]:
         "The last slot whose run succeeded.",
         _schedule_last("last_success"),
         "runs",
+        Rest.DROPPED,
+        lambda limits: limits.schedules,
     )
     yield Family(
         "schedule_missed_total",

@@ -5,6 +5,7 @@ It reads memory only. Series of one family stand together over all targets, each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import Metric, exposition
@@ -13,7 +14,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.metrics.catalogue import FAMILIES
-from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Value, View
+from triggerdev_exporter.metrics.family import PREFIX, Buckets, Family, Kind, Value, View
 from triggerdev_exporter.metrics.negotiation import Format
 from triggerdev_exporter.metrics.process_families import PROCESS_FAMILIES, Process
 from triggerdev_exporter.target import Target
@@ -54,14 +55,22 @@ class Page(Collector):
             if count:
                 series[family.full_name] = count
                 yield metric
-        process = Process(self._loaded_at, self._state_bytes, series)
+        process = Process(self._loaded_at, self._state_bytes, series, self._folded())
         for own in PROCESS_FAMILIES:
             metric = Metric(*_head(own.full_name, own.help, own.kind))
             for labels, value in own.read(process):
                 metric.add_sample(own.full_name, dict(zip(own.labels, labels, strict=True)), value)
-            yield metric
+            if metric.samples:
+                yield metric
         for registry in self._registries:
             yield from registry.collect()
+
+    def _folded(self) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for view in self._views:
+            if view.ledger is not None:
+                total += view.ledger.overflow
+        return {PREFIX + family: count for family, count in total.items()}
 
     def write(self, format_: Format) -> bytes:
         """The page in `format_`."""

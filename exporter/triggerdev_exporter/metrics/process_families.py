@@ -19,6 +19,8 @@ class Process:
     state_bytes: int
     series: dict[str, int]
     """Series on this page, by full family name."""
+    folded: dict[str, int]
+    """How often something was counted under ``__other__``, by full family name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,13 @@ PROCESS_FAMILIES: tuple[ProcessFamily, ...] = (
         ("family",),
         "Series on this page, by family; a histogram counts as one a label set.",
         lambda process: [((family,), count) for family, count in sorted(process.series.items())],
+    ),
+    ProcessFamily(
+        "exporter_series_folded_total",
+        Kind.COUNTER,
+        ("family",),
+        "Events counted under __other__ because their family is over its budget (metrics.max_series).",
+        lambda process: [((family,), count) for family, count in sorted(process.folded.items())],
     ),
     ProcessFamily(
         "exporter_state_bytes",

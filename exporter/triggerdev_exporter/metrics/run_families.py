@@ -7,17 +7,26 @@ from collections.abc import Callable, Iterator
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.run_news import open_by_status
 from triggerdev_exporter.ledger.tally import Histogram
-from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rows, View
+from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rest, Rows, View
 from triggerdev_exporter.statuses import TERMINAL, RunStatus
 
 _STATUSES = sorted(status.value for status in TERMINAL)
 
 
 def known_tasks(view: View, ledger: Ledger) -> list[str]:
-    """Tasks that had a run, or that the current deployment brings."""
-    return sorted({*ledger.tasks, *view.target.sights.deployed_tasks})
+    """Tasks with series of their own: those that had a run, and those that the current deployment brings."""
+    allowed = sorted(filter(ledger.limits.allows, view.target.sights.deployed_tasks))
+    room = max(0, ledger.limits.tasks - len(ledger.tasks))
+    return sorted({*ledger.tasks, *[task for task in allowed if task not in ledger.tasks][:room]})
+
+
+def counted_tasks(view: View, ledger: Ledger, family: str) -> list[str]:
+    """The tasks of a counter family by task: the known ones, and ``__other__`` where something was folded."""
+    folded = [OTHER] if any(labels[0] == OTHER for labels in ledger.counter_labels(family)) else []
+    return known_tasks(view, ledger) + folded
 
 
 def seconds(at: Instant) -> float:
@@ -55,7 +64,7 @@ def _by_task(family: str) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
         ledger = view.counts("runs")
         if ledger is not None:
-            for task in known_tasks(view, ledger):
+            for task in counted_tasks(view, ledger, family):
                 yield (task,), ledger.counters.get((family, (task,)), 0)
 
     return read
@@ -64,9 +73,10 @@ def _by_task(family: str) -> Callable[[View], Rows]:
 def _finished(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
-        for task in known_tasks(view, ledger):
+        family = "runs_finished_total"
+        for task in counted_tasks(view, ledger, family):
             for status in _STATUSES:
-                yield (task, status), ledger.counters.get(("runs_finished_total", (task, status)), 0)
+                yield (task, status), ledger.counters.get((family, (task, status)), 0)
 
 
 def _open(view: View) -> Rows:
@@ -76,13 +86,17 @@ def _open(view: View) -> Rows:
         for task, facts in sorted(ledger.tasks.items()):
             for status in facts.open_statuses:
                 yield (task, status), table.get((task, RunStatus(status)), (0, 0))[0]
+        for (task, status), (count, _) in sorted(table.items()):
+            if task not in ledger.tasks:
+                # A task without series of its own: `fold` adds it to the others.
+                yield (OTHER, status), count
 
 
 def _oldest_open(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
         for (task, status), (_, since) in sorted(open_by_status(ledger.runs.values()).items()):
-            yield (task, status.value), seconds(since)
+            yield (task if task in ledger.tasks else OTHER, status.value), seconds(since)
 
 
 def _task_facts(pick: Callable[[TaskFacts], float | None]) -> Callable[[View], Rows]:
@@ -157,6 +171,8 @@ def _families() -> Iterator[Family]:
         "Runs that have not ended, as last polled; 0 once a task was seen with that status.",
         _open,
         "runs",
+        Rest.SUMMED,
+        lambda limits: limits.series["runs_open"],
     )
     yield Family(
         "runs_oldest_open_timestamp_seconds",
@@ -166,6 +182,8 @@ def _families() -> Iterator[Family]:
         "for QUEUED, createdAt else. Absent when there is none.",
         _oldest_open,
         "runs",
+        Rest.OLDEST,
+        lambda limits: limits.series["runs_oldest_open_timestamp_seconds"],
     )
     yield Family(
         "run_wait_seconds",
