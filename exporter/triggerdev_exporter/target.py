@@ -138,6 +138,9 @@ class Target:
 
     def shut(self, now: Instant, why: str) -> None:
         """The key was refused: poll slower until it is accepted."""
+        if self.is_shut(now):
+            # All collectors are woken together: six refusals of one moment are one.
+            return
         if not self._refused:
             log.error(
                 "the key is refused: it is wrong, revoked or of another server; asked again, less and less often",

@@ -40,6 +40,8 @@ class BatchesCollector:
     async def _look(self, batch_id: str, now: Instant) -> None:
         dialect, journal = await self._target.open()
         lookup = hashes(Kind.BATCH, [batch_id])
+        # If it cannot be read, the others come first at the next step.
+        self._due[batch_id] = now + 2 * self._target.states[self.name].interval_ms
         try:
             batch = await self._target.client.fetch(dialect.batch(batch_id), Priority.SETTLE)
         except NotFound as error:

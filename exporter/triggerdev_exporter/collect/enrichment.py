@@ -23,6 +23,8 @@ from triggerdev_exporter.target import LOOK_AGAIN, Target
 log = logging.getLogger(__name__)
 
 EVERY = MINUTE
+ASKS = 2
+"""How often after a change: the view that answers may be behind the list that told us."""
 
 
 class Enricher:
@@ -31,17 +33,18 @@ class Enricher:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._next: Instant = 0
-        self._due = True
+        self._asks = ASKS
         self._failing: str | None = None
 
     def noticed(self, news: News) -> None:
         """Runs changed: there may be something to add."""
-        self._due = self._due or bool(news)
+        if news:
+            self._asks = ASKS
 
     async def step(self, now: Instant) -> None:
         dialect, _ = await self._target.open()
         call = dialect.enrichment()
-        if call is None or not self._due or now < self._next or not self._target.client.allowance(Priority.SETTLE):
+        if call is None or not self._asks or now < self._next or not self._target.client.allowance(Priority.SETTLE):
             return
         self._next = now + EVERY
         try:
@@ -56,7 +59,7 @@ class Enricher:
         if self._failing is not None:
             log.info("enrichment works again", extra={"target": self._target.name})
             self._failing = None
-        self._due = False
+        self._asks -= 1
         await self._take_in(rows, now)
 
     async def _take_in(self, rows: tuple[Enrichment, ...], now: Instant) -> None:

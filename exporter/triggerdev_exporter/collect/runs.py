@@ -20,12 +20,22 @@ from triggerdev_exporter.collect.enrichment import Enricher
 from triggerdev_exporter.collect.suspicion import Suspicion
 from triggerdev_exporter.collect.view import View, weigh
 from triggerdev_exporter.collect.walk import CursorGuard, pages
-from triggerdev_exporter.errors import CursorBroken, NotFound, RateLimited, StateError
+from triggerdev_exporter.errors import (
+    ApiError,
+    CursorBroken,
+    HttpFailed,
+    NotFound,
+    Oversized,
+    RateLimited,
+    StateError,
+    Unreadable,
+)
 from triggerdev_exporter.ledger import coverage as cover
 from triggerdev_exporter.ledger.facts import Coverage, Gap, Kind
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.news import HORIZON, Draft, hashes
 from triggerdev_exporter.ledger.run_news import not_found, sight
+from triggerdev_exporter.ledger.thing_news import follow_batches
 from triggerdev_exporter.records import Page, Run
 from triggerdev_exporter.target import Target
 
@@ -66,12 +76,19 @@ class RunsCollector:
         self._touched, self._new_runs, self._lateness = set(), 0, 0
         listed_open = await self._refresh_open(dialect, journal, now)
         await self._walk_head(dialect, journal, now)
+        unsettled: ApiError | None = None
         if listed_open is not None:
-            await self._settle(dialect, journal, listed_open, now)
+            try:
+                await self._settle(dialect, journal, listed_open, now)
+            except (HttpFailed, Oversized, Unreadable) as error:
+                # One run that cannot be read must not keep us from the past for ever; the tick has failed all the same.
+                unsettled = error
         self._weigh_view(now, listed_open)
         await self._read_the_past(dialect, journal, now)
         await self._enricher.step(now)
         await self._forget(journal, now)
+        if unsettled is not None:
+            raise unsettled
         return True
 
     # -- the open set ----------------------------------------------------------------------------------------------
@@ -161,15 +178,19 @@ class RunsCollector:
 
     async def _take_in(self, journal: Journal, runs: Sequence[Run], now: Instant, also: object = None) -> None:
         """Commit a page of runs; `also` is decided in the same transaction, after them."""
+        # Lists do not tell it; a run that was retrieved does.
+        batches = sorted({run.batch_id for run in runs if run.batch_id})
 
         def decide(draft: Draft) -> None:
             _check_environment(self._target, draft, runs)
             self._measure_lateness(draft, runs)
             sight(draft, runs, now=now, count_tests=self._target.config.test_runs)
+            follow_batches(draft, batches)
             if callable(also):
                 also(draft)
 
-        news = await journal.write(decide, lookup=hashes(Kind.RUN, [run.id for run in runs]))
+        lookup = hashes(Kind.RUN, [run.id for run in runs]) + hashes(Kind.BATCH, batches)
+        news = await journal.write(decide, lookup=lookup)
         self._touched.update(run.id for run in runs)
         self._enricher.noticed(news)
         self._target.told(self.name, news.notices)
@@ -197,11 +218,14 @@ class RunsCollector:
             self._suspicion.weigh(was=0, now=listed_open)
         if len(departed) >= PLENTY:
             await self._settle_by_list(dialect, journal, departed, now)
-        for run_id in departed:
+        # Those that were asked for in vain come last: one that cannot be read keeps nobody waiting.
+        for run_id in sorted(departed, key=lambda run_id: self._ask_again.get(run_id, (0, 0))[1]):
             if run_id in self._touched:
                 continue
             if not self._target.client.allowance(Priority.SETTLE):
                 return
+            # Whatever goes wrong with this one, it is not the first to be asked for again.
+            self._wait_for(run_id, now)
             await self._settle_one(dialect, journal, run_id, now)
 
     def _departed(self, journal: Journal, now: Instant) -> list[str]:
@@ -245,11 +269,15 @@ class RunsCollector:
         except NotFound as error:
             if not error.is_json:
                 raise
+            self._ask_again.pop(run_id, None)
             news = await journal.write(lambda draft: not_found(draft, run_id, now=now))
             self._target.told(self.name, news.notices)
             return
+        # Open after all: the list is behind. It keeps its pause, and is asked after less and less often.
         await self._take_in(journal, (run,), now)
-        # Open after all: the list is behind. It is asked after again, but less and less often.
+
+    def _wait_for(self, run_id: str, now: Instant) -> None:
+        """Leave this run alone for a while, longer each time."""
         tries = self._ask_again.get(run_id, (0, 0))[1]
         pause = min(self._target.states[self.name].interval_ms << min(tries, 10), LONGEST_WAIT)
         self._ask_again[run_id] = (now + pause, tries + 1)

@@ -55,6 +55,8 @@ class WaitpointsCollector:
         gathered: list[WaitpointToken] = []
         async for page in pages(self._target.client, call, lambda token: token.id):
             gathered.extend(page)
+        # Oldest first, for the same reason: the cursor never passes what is not written yet.
+        gathered.sort(key=lambda token: token.created_at)
         for start in range(0, len(gathered), 500):
             some = gathered[start : start + 500]
             seen.update(token.id for token in some)

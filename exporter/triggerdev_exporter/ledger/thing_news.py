@@ -29,6 +29,10 @@ def batch_sight(draft: Draft, batch: Batch, *, now: Instant) -> None:
     before = draft.get(Kind.BATCH, batch.id, OpenBatch)
     if before is None:
         return
+    if not before.status and batch.status in BATCH_ENDS and batch.updated_at < now - HORIZON:
+        # New to us, or forgotten: one that the configuration names is mentioned for ever, and is not counted again.
+        _end(draft, Kind.BATCH, batch.id, now)
+        return
     if not before.status and batch.created_at >= draft.birth:
         draft.count("batches_triggered_total", ())
     was_partial = before.was_partial or batch.status == "PARTIAL_FAILED"
@@ -62,10 +66,14 @@ def batch_not_found(draft: Draft, batch_id: str, *, now: Instant) -> None:
 
 def token_sight(draft: Draft, tokens: Iterable[WaitpointToken], *, now: Instant) -> None:
     """Waitpoint tokens as seen at `now` (server time)."""
-    newest = (draft.get(Kind.CURSOR, "tokens", Cursor) or Cursor()).newest
+    read_to = newest = (draft.get(Kind.CURSOR, "tokens", Cursor) or Cursor()).newest
     for token in tokens:
         newest = max(newest, token.created_at)
         if draft.marks(Kind.TOKEN, token.id) is not None:
+            continue
+        known = draft.get(Kind.TOKEN, token.id, OpenToken) is not None
+        if not known and token.created_at <= read_to and token.created_at < now - HORIZON:
+            # Every walk begins with the newest token, however old it is: this one was read, ended and forgotten.
             continue
         if token.status not in TOKEN_ENDS:
             draft.put(Kind.TOKEN, token.id, OpenToken(created_at=token.created_at))
