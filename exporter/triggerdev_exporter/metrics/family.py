@@ -64,7 +64,7 @@ class View:
             return None
         if collector == "runs":
             return ledger if ledger.coverage is not None and ledger.coverage.looked_back else None
-        return ledger if self.state(collector).supported is not False else None
+        return ledger
 
 
 @dataclass(frozen=True, slots=True)

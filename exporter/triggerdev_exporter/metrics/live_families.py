@@ -60,10 +60,10 @@ def _zeros(family: str, collector: str, values: Iterable[str]) -> Callable[[View
         ledger = view.counts(collector)
         if ledger is None:
             return
-        asked = view.state(collector).supported is not None
+        answered = view.state(collector).last_success is not None
         for value in known:
-            # After a restart, what was counted is shown before anybody is asked; zeros wait for an answer.
-            if asked or (family, (value,)) in ledger.counters:
+            # What was counted is shown for ever, also by a key that may no longer ask; zeros wait for an answer.
+            if answered or (family, (value,)) in ledger.counters:
                 yield (value,), ledger.counters.get((family, (value,)), 0)
 
     return read
@@ -72,7 +72,7 @@ def _zeros(family: str, collector: str, values: Iterable[str]) -> Callable[[View
 def _triggered(view: View) -> Rows:
     ledger = view.counts("batches")
     family = "batches_triggered_total"
-    if ledger is not None and (view.state("batches").supported is not None or (family, ()) in ledger.counters):
+    if ledger is not None and (view.state("batches").last_success is not None or (family, ()) in ledger.counters):
         yield (), ledger.counters.get((family, ()), 0)
 
 
