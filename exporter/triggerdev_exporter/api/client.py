@@ -192,7 +192,8 @@ class Client:
         """What the headers tell besides the answer: the server's clock, and how full its bucket is."""
         received = self._clock.now()
         date = http_date(response.headers.get("Date"))
-        if date is not None:
+        # An error page may be somebody else's on the way, with a clock of its own; all our times hang on this one.
+        if date is not None and response.status in (200, 429):
             self._meter.server_date(date, sent, received)
         limit = number(response.headers.get("x-ratelimit-limit"))
         remaining = number(response.headers.get("x-ratelimit-remaining"))

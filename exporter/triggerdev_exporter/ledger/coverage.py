@@ -82,9 +82,11 @@ def after_page(
     `oldest` and `newest` are the page's createdAt bounds (``None`` for an empty page), `cursor` what the page gave for
     the next one.
     """
-    end = walk.gap.end if walk.gap is not None else now
-    if oldest is not None:
-        end = min(end, oldest)
+    if walk.gap is not None:
+        end = walk.gap.end if oldest is None else min(walk.gap.end, oldest)
+    else:
+        # Not "now": a page may hold nothing but scheduled runs whose createdAt is still to come.
+        end = now if oldest is None else oldest
     since = walk.gap.since if walk.gap is not None else now
     rest = None if cursor is None else Gap(start=walk.floor, end=max(end, walk.floor), since=since, cursor=cursor)
     going_on = None if rest is None else Walk(walk.floor, cursor, rest, walk.sweep)

@@ -150,6 +150,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     tail: Instant
     newest: Instant | None = None
     """Newest createdAt seen; may lie up to 30 s ahead of the server's clock (scheduled runs)."""
+    newest_id: str | None = None
+    """The run that has it, while it exists."""
     walked_at: Instant = 0
     """Server time of the last walk whose newest page was read."""
     overlap: int = 60_000

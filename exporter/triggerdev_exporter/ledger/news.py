@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from triggerdev_exporter.clock import DAY, Instant
@@ -38,6 +39,7 @@ ATTEMPTS_DUE = 1
 REOPENED_TOLD = 2
 
 
+@lru_cache(maxsize=4_096)  # a page's ids are asked for several times in a row
 def id_hash(kind: Kind, text: str) -> int:
     """A signed 64-bit hash of an id. At 10 million ids kept, the chance of any collision is about 3 in a million."""
     digest = hashlib.blake2b(f"{kind}:{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -162,6 +164,11 @@ class Draft:
         place = (family, labels)
         base = 0 if place in self.news.folded else self._ledger.counters.get(place, 0)
         return base + self.news.counts.get(place, 0)
+
+    def has(self, family: str, labels: Labels) -> bool:
+        """Whether that counter exists, or will after this draft."""
+        place = (family, labels)
+        return place in self.news.counts or (self._ledger.has(place) and place not in self.news.folded)
 
     def series(self, family: str) -> set[Labels]:
         """Label values of a counter family, with those that this draft adds."""

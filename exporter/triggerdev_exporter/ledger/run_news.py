@@ -141,6 +141,9 @@ def version_order(version: str) -> tuple[tuple[int, str], ...]:
 
 def _count_version(draft: Draft, version: str, outcome: Outcome) -> None:
     family = "runs_by_version_finished_total"
+    if draft.has(family, (version, outcome.value)):
+        draft.count(family, (version, outcome.value))
+        return
     known = {labels[0] for labels in draft.series(family)} - {OLDER}
     if version not in known:
         kept = sorted(known | {version}, key=version_order, reverse=True)[:KEPT_VERSIONS]

@@ -1,0 +1,222 @@
+"""Ten million runs through the real client, ledger and store, to see that memory follows open runs and not history.
+
+The server is a process of its own that makes up its pages from run numbers, so that it costs little and remembers
+nothing. Run it alone (``python tests/soak/endless.py 10000000``) or through `make soak`; `make test` runs a short form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+from pydantic import SecretStr
+
+from triggerdev_exporter.app import collectors_of, open_targets
+from triggerdev_exporter.clock import MINUTE, SECOND, iso
+from triggerdev_exporter.collect.collector import tick
+from triggerdev_exporter.config.model import Config, Quota, Target
+from triggerdev_exporter.ledger.facts import Kind
+from triggerdev_exporter.ledger.news import Draft
+from triggerdev_exporter.ledger.store import open_store
+from triggerdev_exporter.target import Target as Watched
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # it is run as a script, too
+from virtual_clock import VirtualClock  # noqa: E402 - after the path to it
+
+START = 1_800_000_000_000
+APART = 120
+"""Milliseconds between two runs: 2,500 in five minutes, ten million in two weeks, so that old ids are forgotten too."""
+LIFE = 2 * SECOND
+STEP = 5 * MINUTE
+TASKS = 50
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Resident memory of the watching process, in bytes, at some numbers of runs."""
+
+    runs: int
+    counted: int
+    early: int
+    late: int
+    seconds: float
+    state_bytes: int
+
+    @property
+    def growth(self) -> float:
+        return self.late / self.early - 1
+
+
+# -- the server -------------------------------------------------------------------------------------------------------
+
+
+def _item(number: int, now: int) -> str:
+    created = START + number * APART
+    ended = created + LIFE <= now
+    dates = f'"createdAt":"{iso(created)}","updatedAt":"{iso(created)}","startedAt":"{iso(created + 500)}"'
+    if ended:
+        dates += f',"finishedAt":"{iso(created + LIFE)}"'
+    return (
+        f'{{"id":"run_{number:024d}","status":"{"COMPLETED" if ended else "EXECUTING"}",{dates},'
+        f'"taskIdentifier":"task-{number % TASKS}","version":"2027.{number // 1_000_000}","isTest":false,"tags":[],'
+        '"env":{"id":"env","name":"prod"},"costInCents":0.0012,"baseCostInCents":0.0025,"durationMs":1500,"depth":0,'
+        '"taskKind":"STANDARD","isQueued":false}'
+    )
+
+
+def _date(now: int) -> dict[str, str]:
+    return {"Date": format_datetime(datetime.fromtimestamp(now // 1000, UTC), usegmt=True)}
+
+
+async def _serve(pipe: Connection) -> None:
+    now = START
+
+    async def runs(request: web.Request) -> web.Response:
+        newest = (now - START) // APART
+        lowest = max(0, -(-(int(request.query["filter[createdAt][from]"]) - START) // APART))
+        if "filter[status]" in request.query:
+            lowest = max(lowest, (now - LIFE - START) // APART + 1)
+        top = int(request.query["page[after]"]) - 1 if "page[after]" in request.query else newest
+        bottom = max(lowest, top - 99)
+        items = ",".join(_item(number, now) for number in range(top, bottom - 1, -1))
+        pagination = f'{{"next":"{bottom}"}}' if bottom > lowest else "{}"
+        body = f'{{"data":[{items}],"pagination":{pagination}}}'
+        return web.Response(text=body, content_type="application/json", headers=_date(now))
+
+    async def run(request: web.Request) -> web.Response:
+        number = int(request.match_info["run"].removeprefix("run_"))
+        return web.Response(text=_item(number, now), content_type="application/json", headers=_date(now))
+
+    async def queues(_: web.Request) -> web.Response:
+        empty = {"data": [], "pagination": {"currentPage": 1, "totalPages": 0, "count": 0}}
+        return web.json_response(empty, headers=_date(now))
+
+    async def clock(request: web.Request) -> web.Response:
+        nonlocal now
+        now = int(request.query["now"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/api/v1/runs", runs)
+    app.router.add_get("/api/v3/runs/{run}", run)
+    app.router.add_get("/api/v1/queues", queues)
+    app.router.add_get("/clock", clock)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    pipe.send(runner.addresses[0][1])
+    await asyncio.get_running_loop().run_in_executor(None, pipe.poll, None)
+
+
+def _server(pipe: Connection) -> None:
+    asyncio.run(_serve(pipe))
+
+
+@contextmanager
+def _served() -> Iterator[str]:
+    context = multiprocessing.get_context("spawn")
+    mine, theirs = context.Pipe()
+    process = context.Process(target=_server, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{mine.recv()}"
+    finally:
+        process.terminate()
+        process.join(5)
+
+
+# -- the watcher ------------------------------------------------------------------------------------------------------
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * 4096
+
+
+async def _without_sweeps(target: Watched) -> None:
+    """Put the next sweep off for ever: it reads each run six times more, and adds nothing here but hours."""
+    assert target.journal is not None
+
+    def decide(draft: Draft) -> None:
+        draft.put(Kind.COVERAGE, "", msgspec.structs.replace(draft.coverage(), swept_at=2**60))
+
+    await target.journal.write(decide)
+
+
+async def follow(total: int, folder: Path, *, progress: bool = False) -> Measured:
+    """Follow `total` runs; memory is read after a tenth of them and at the end."""
+    clock = VirtualClock(START)
+    with _served() as url:
+        target_config = Target(
+            name="endless",
+            api_url=url,
+            secret_key=SecretStr("tr_prod_endless"),
+            quota=Quota(requests_per_minute=1_000_000, share=1.0),
+            dialect="trigger",
+        )
+        config = Config(targets=(target_config,), state=folder / "state.db")
+        store = open_store(config.state)
+        started = asyncio.get_running_loop().time()
+        async with open_targets(config, clock, store) as (target,):
+            collectors = {collector.name: collector for collector in collectors_of(target)}
+            session = target.client._session
+            early = 0
+            seen = 0
+            await tick(target, collectors["runs"])
+            await _without_sweeps(target)
+            while seen < total:
+                report = await tick(target, collectors["runs"])
+                assert report.outcome == "ok", report
+                clock.advance(STEP / SECOND)
+                async with session.get(f"{url}/clock", params={"now": str(clock.now())}):
+                    pass
+                seen += STEP // APART
+                if not early and seen >= total // 10:
+                    early = resident()
+                if progress and seen % 500_000 < STEP // APART:
+                    sys.stdout.write(f"{seen:>11,} runs   {resident() / 2**20:6.1f} MiB\n")
+                    sys.stdout.flush()
+            clock.advance(60)
+            async with session.get(f"{url}/clock", params={"now": str(clock.now())}):
+                pass
+            await tick(target, collectors["runs"])
+            ledger = target.ledger
+            assert ledger is not None
+            counted = sum(value for _, value in ledger.counter("runs_finished_total"))
+            late = resident()
+        size = store.size()
+        await store.close()
+    there = (clock.now() - LIFE - START) // APART + 1
+    assert counted == there, f"counted {counted} of {there}"
+    return Measured(seen, counted, early, late, asyncio.get_running_loop().time() - started, size)
+
+
+def main() -> int:
+    """Print the measurement; 1 if memory grew by more than 5 %."""
+    logging.disable(logging.WARNING)
+    total = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        measured = asyncio.run(follow(total, Path(folder), progress=True))
+    sys.stdout.write(
+        f"{measured.counted:,} runs counted in {measured.seconds:.0f} s; resident memory "
+        f"{measured.early / 2**20:.1f} MiB after a tenth, {measured.late / 2**20:.1f} MiB at the end "
+        f"({measured.growth:+.1%}); state {measured.state_bytes / 2**20:.0f} MiB\n"
+    )
+    return 0 if measured.growth <= 0.05 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
