@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
-from triggerdev_exporter import __version__
+from triggerdev_exporter import __version__, progress
 from triggerdev_exporter.api.budget import Budget
 from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.api.meter import ApiMeter
@@ -182,5 +182,8 @@ async def run_daemon(config: Config, clock: Clock) -> None:
     """Run until told to stop."""
     # Before anything is opened: as process 1 of a container, SIGTERM means nothing until somebody handles it.
     stop = told_to_stop()
-    async with running(config, clock):
+    async with running(config, clock) as exporter:
+        watching = asyncio.ensure_future(progress.report(exporter.targets, clock))
         await stop.wait()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

@@ -60,6 +60,17 @@ class JsonFormatter(logging.Formatter):
         return self._scrub.clean(json.dumps(line, ensure_ascii=False, default=str))
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever stderr is at the moment: a progress bar puts itself in between while it is shown."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # an attribute there, asked anew each time here
+        return sys.stderr
+
+
 def _quoted(value: object) -> str:
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=\n') else text
@@ -70,7 +81,7 @@ def set_up(level: str, format_: str, *, secrets: Iterable[str] = (), stream: Tex
     out = sys.stderr if stream is None else stream
     scrub = _Scrub(secrets)
     as_text = format_ == "text" or (format_ == "auto" and out.isatty())
-    handler = logging.StreamHandler(out)
+    handler = _Stderr() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter(scrub) if as_text else JsonFormatter(scrub))
     root = logging.getLogger()
     root.handlers[:] = [handler]
