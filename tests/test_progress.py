@@ -32,6 +32,10 @@ def test_the_part_that_is_read(left: list[int], done: list[float | None]) -> Non
     assert [reading.look(one) for one in left] == pytest.approx(done)
 
 
+def test_a_first_look_back_knows_how_long_it_is() -> None:
+    assert Reading().look(25, 100) == 0.75
+
+
 def test_what_is_missing_is_the_length_of_the_gaps() -> None:
     gaps = (Gap(start=10, end=30, since=0), Gap(start=50, end=55, since=0))
     assert missing(Coverage(tail=0, gaps=gaps)) == 25

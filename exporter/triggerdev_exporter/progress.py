@@ -33,14 +33,17 @@ class Reading:
     left: int = 0
     told_at: Instant = 0
 
-    def look(self, left: int) -> float | None:
-        """Take in how much is left; the part that is read (0 to 1), or ``None`` while there is nothing to read."""
+    def look(self, left: int, at_least: int = 0) -> float | None:
+        """Take in how much is left of what was `at_least` so much; the part that is read (0 to 1).
+
+        ``None`` while there is nothing to read.
+        """
         if not left:
             self.whole = self.left = 0
             return None
         # New time may be added while the old is read: then there was more to do than we knew.
         self.whole = max(self.whole, left) if left <= self.left or not self.left else self.whole + left - self.left
-        self.left = left
+        self.whole, self.left = max(self.whole, at_least), left
         return 1 - left / self.whole
 
 
@@ -54,8 +57,9 @@ async def report(targets: Sequence[Target], clock: Clock) -> None:
                 ledger = target.ledger
                 coverage = None if ledger is None else ledger.coverage
                 reading = readings[target.name]
-                done = reading.look(missing(coverage))
-                first = coverage is None or not coverage.looked_back
+                first = coverage is not None and not coverage.looked_back
+                lookback = coverage.walked_at - coverage.tail if coverage is not None and first else 0
+                done = reading.look(missing(coverage), lookback)
                 if bar is not None:
                     bar.show(target.name, "looking back" if first else "catching up", done)
                 _tell(target.name, reading, done, first, clock.now())
