@@ -38,7 +38,7 @@ class Enricher:
 
     def noticed(self, news: News) -> None:
         """Runs changed: there may be something to add."""
-        if news:
+        if news.settled or any(kind is Kind.RUN for kind, _ in news.facts):
             self._asks = ASKS
 
     async def step(self, now: Instant) -> None:

@@ -28,6 +28,7 @@ from triggerdev_exporter.errors import (
     Oversized,
     RateLimited,
     StateError,
+    Truncated,
     Unreadable,
 )
 from triggerdev_exporter.ledger import coverage as cover
@@ -97,7 +98,7 @@ class RunsCollector:
         """List what is open. How many there were; ``None`` when there was no need to ask."""
         ledger = journal.ledger
         coverage = _coverage(journal)
-        idle = not ledger.runs and self._target.sights.live_work() == 0
+        idle = not ledger.runs and self._live_work(now) == 0
         if idle and now - coverage.refreshed_at < REFRESH_ANYWAY:
             return None
         # All of time once an hour; between, down to the oldest that we know, which is less for the server to search.
@@ -148,17 +149,44 @@ class RunsCollector:
                 dialect.runs(created_from=max(walk.floor, cover.EARLIEST), cursor=walk.cursor), priority
             )
             read += 1
+            if walk.gap is None and not page.items and page.next is None:
+                await self._believe_empty(dialect, journal)
             if walk.gap is not None and walk.cursor is not None and _restarted(walk.gap, page):
                 await self._drop_cursor(journal, walk.gap, now)
                 raise CursorBroken("runs: the server no longer knows our cursor; that part is read again from the top")
             walk = await self._commit_page(journal, walk, page, now)
-            guard.passed("runs", frozenset(run.id for run in page.items), page.next)
+            try:
+                guard.passed("runs", frozenset(run.id for run in page.items), page.next)
+            except CursorBroken:
+                # Nor is the cursor worth anything to the next step.
+                if walk is not None and walk.gap is not None:
+                    await self._drop_cursor(journal, walk.gap, now)
+                raise
         return read
+
+    async def _believe_empty(self, dialect: Dialect, journal: Journal) -> None:
+        """The newest run that we know should be in the list: ask the live plane whether it still exists.
+
+        Raises `Truncated` if it does: what we read is the view's blindness, not the world. Nothing is covered by it,
+        so no schedule is blamed for it either.
+        """
+        newest = _coverage(journal).newest_id
+        if newest is None:
+            return
+        try:
+            await self._target.client.fetch(dialect.run(newest), Priority.HEAD)
+        except NotFound as error:
+            if not error.is_json:
+                raise
+            await self._set_coverage(journal, newest_id=None)
+            return
+        raise Truncated(f"runs: the list is empty, but {newest} exists; the view behind the list is blank")
 
     async def _commit_page(
         self, journal: Journal, walk: cover.Walk, page: Page[Run], now: Instant
     ) -> cover.Walk | None:
         created = [run.created_at for run in page.items]
+        top = max(page.items, key=lambda run: run.created_at, default=None)
         going_on: cover.Walk | None = None
 
         def move(draft: Draft) -> None:
@@ -171,6 +199,8 @@ class RunsCollector:
                 cursor=page.next,
                 now=now,
             )
+            if top is not None and top.created_at == moved.newest:
+                moved = msgspec.structs.replace(moved, newest_id=top.id)
             draft.put(Kind.COVERAGE, "", moved)
 
         await self._take_in(journal, page.items, now, move)
@@ -306,7 +336,8 @@ class RunsCollector:
 
     async def _forget(self, journal: Journal, now: Instant) -> None:
         if now - self._forgot_at >= MINUTE:
-            await journal.forget(now)
+            # Ids are kept longer than the horizon where a walk may still come by.
+            await journal.forget(min(now, _read_from(_coverage(journal), now) + HORIZON))
             self._forgot_at = now
 
     # -- what the step learnt ----------------------------------------------------------------------------------------
@@ -317,13 +348,19 @@ class RunsCollector:
 
         await journal.write(decide)
 
+    def _live_work(self, now: Instant) -> int | None:
+        """What the queues hold; ``None`` when nobody looked lately."""
+        sights = self._target.sights
+        is_old = now - sights.queues_at > 2 * self._target.states["queues"].interval_ms
+        return None if is_old else sights.live_work()
+
     def _weigh_view(self, now: Instant, listed_open: int | None) -> None:
         self._view = weigh(
             self._view,
             now=now,
             new_runs=self._new_runs,
             lateness_ms=self._lateness,
-            live_work=self._target.sights.live_work(),
+            live_work=self._live_work(now),
             listed_open=listed_open,
         )
         self._target.sights.view_lag_ms = self._view.lag_ms
@@ -332,6 +369,12 @@ class RunsCollector:
 def _coverage(journal: Journal) -> Coverage:
     found = journal.ledger.coverage
     return found if found is not None else Coverage(tail=journal.ledger.birth)
+
+
+def _read_from(coverage: Coverage, now: Instant) -> Instant:
+    """The earliest created-at time that walks are about to read: from the newest run down, and the gaps."""
+    newest = now if coverage.newest is None else min(coverage.newest, now)
+    return min([newest - cover.MAX_OVERLAP, *(gap.start for gap in coverage.gaps)])
 
 
 def _restarted(gap: Gap, page: Page[Run]) -> bool:
