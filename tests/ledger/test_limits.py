@@ -57,6 +57,8 @@ def test_the_sum_over_a_family_is_what_it_would_be_without_limits(runs: list[tup
         assert sum(one.count for _, one in mine) == sum(one.count for _, one in all_of_it)
         assert len([labels for labels, _ in mine if labels[0] != OTHER]) <= 3
     assert len(bounded.ledger.tasks) <= 2
+    own = {labels[0] for _, labels in bounded.ledger.counters if len(labels) and labels[0].startswith("task")}
+    assert own <= set(bounded.ledger.tasks), "or the page, made task by task, would not show them"
     assert bool(bounded.ledger.overflow) == any(OTHER in labels for _, labels in bounded.ledger.counters)
 
 

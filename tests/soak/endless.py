@@ -1,7 +1,8 @@
 """Ten million runs through the real client, ledger and store, to see that memory follows open runs and not history.
 
 The server is a process of its own that makes up its pages from run numbers, so that it costs little and remembers
-nothing. Run it alone (``python tests/soak/endless.py 10000000``) or through `make soak`; `make test` runs a short form.
+nothing. Run it alone (``python tests/soak/endless.py 10000000``, or ``1000000 --distinct`` for as many task ids) or
+through `make soak`; `make test` runs a short form.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from triggerdev_exporter.config.model import Config, Quota, Target
 from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.store import open_store
+from triggerdev_exporter.metrics.negotiation import Format
+from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.target import Target as Watched
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # it is run as a script, too
@@ -53,6 +56,8 @@ class Measured:
     late: int
     seconds: float
     state_bytes: int
+    page: str
+    """The last page of /metrics."""
 
     @property
     def growth(self) -> float:
@@ -62,15 +67,22 @@ class Measured:
 # -- the server -------------------------------------------------------------------------------------------------------
 
 
-def _item(number: int, now: int) -> str:
+def hostile_name(number: int) -> str:
+    """JSON text of a task id like no other: long, with quotes, line breaks, control characters, half a surrogate."""
+    odd = ("plain", 'quo\\"te', "back\\\\slash", "line\\nbreak", "\\u0000\\u001b[31m", "\\ud800half", "x" * 10_000)
+    return f"{odd[number % len(odd)] if number % 100 < 7 else 'plain'}-{number}"
+
+
+def _item(number: int, now: int, distinct: bool) -> str:
     created = START + number * APART
     ended = created + LIFE <= now
+    task = hostile_name(number) if distinct else f"task-{number % TASKS}"
     dates = f'"createdAt":"{iso(created)}","updatedAt":"{iso(created)}","startedAt":"{iso(created + 500)}"'
     if ended:
         dates += f',"finishedAt":"{iso(created + LIFE)}"'
     return (
         f'{{"id":"run_{number:024d}","status":"{"COMPLETED" if ended else "EXECUTING"}",{dates},'
-        f'"taskIdentifier":"task-{number % TASKS}","version":"2027.{number // 1_000_000}","isTest":false,"tags":[],'
+        f'"taskIdentifier":"{task}","version":"2027.{number // 1_000_000}","isTest":false,"tags":[],'
         '"env":{"id":"env","name":"prod"},"costInCents":0.0012,"baseCostInCents":0.0025,"durationMs":1500,"depth":0,'
         '"taskKind":"STANDARD","isQueued":false}'
     )
@@ -80,7 +92,7 @@ def _date(now: int) -> dict[str, str]:
     return {"Date": format_datetime(datetime.fromtimestamp(now // 1000, UTC), usegmt=True)}
 
 
-async def _serve(pipe: Connection) -> None:
+async def _serve(pipe: Connection, distinct: bool) -> None:
     now = START
 
     async def runs(request: web.Request) -> web.Response:
@@ -90,14 +102,14 @@ async def _serve(pipe: Connection) -> None:
             lowest = max(lowest, (now - LIFE - START) // APART + 1)
         top = int(request.query["page[after]"]) - 1 if "page[after]" in request.query else newest
         bottom = max(lowest, top - 99)
-        items = ",".join(_item(number, now) for number in range(top, bottom - 1, -1))
+        items = ",".join(_item(number, now, distinct) for number in range(top, bottom - 1, -1))
         pagination = f'{{"next":"{bottom}"}}' if bottom > lowest else "{}"
         body = f'{{"data":[{items}],"pagination":{pagination}}}'
         return web.Response(text=body, content_type="application/json", headers=_date(now))
 
     async def run(request: web.Request) -> web.Response:
         number = int(request.match_info["run"].removeprefix("run_"))
-        return web.Response(text=_item(number, now), content_type="application/json", headers=_date(now))
+        return web.Response(text=_item(number, now, distinct), content_type="application/json", headers=_date(now))
 
     async def queues(_: web.Request) -> web.Response:
         empty = {"data": [], "pagination": {"currentPage": 1, "totalPages": 0, "count": 0}}
@@ -120,15 +132,15 @@ async def _serve(pipe: Connection) -> None:
     await asyncio.get_running_loop().run_in_executor(None, pipe.poll, None)
 
 
-def _server(pipe: Connection) -> None:
-    asyncio.run(_serve(pipe))
+def _server(pipe: Connection, distinct: bool) -> None:
+    asyncio.run(_serve(pipe, distinct))
 
 
 @contextmanager
-def _served() -> Iterator[str]:
+def _served(distinct: bool) -> Iterator[str]:
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    process = context.Process(target=_server, args=(theirs,), daemon=True)
+    process = context.Process(target=_server, args=(theirs, distinct), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{mine.recv()}"
@@ -156,10 +168,10 @@ async def _without_sweeps(target: Watched) -> None:
     await target.journal.write(decide)
 
 
-async def follow(total: int, folder: Path, *, progress: bool = False) -> Measured:
-    """Follow `total` runs; memory is read after a tenth of them and at the end."""
+async def follow(total: int, folder: Path, *, distinct: bool = False, progress: bool = False) -> Measured:
+    """Follow `total` runs; memory is read after a tenth of them and at the end. `distinct`: each of its own task."""
     clock = VirtualClock(START)
-    with _served() as url:
+    with _served(distinct) as url:
         target_config = Target(
             name="endless",
             api_url=url,
@@ -197,19 +209,22 @@ async def follow(total: int, folder: Path, *, progress: bool = False) -> Measure
             assert ledger is not None
             counted = sum(value for _, value in ledger.counter("runs_finished_total"))
             late = resident()
+            page = Page((target,), clock.now(), loaded_at=0, state_bytes=0).write(Format.TEXT_0)
         size = store.size()
         await store.close()
     there = (clock.now() - LIFE - START) // APART + 1
     assert counted == there, f"counted {counted} of {there}"
-    return Measured(seen, counted, early, late, asyncio.get_running_loop().time() - started, size)
+    return Measured(seen, counted, early, late, asyncio.get_running_loop().time() - started, size, page.decode())
 
 
 def main() -> int:
     """Print the measurement; 1 if memory grew by more than 5 %."""
     logging.disable(logging.WARNING)
-    total = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    distinct = "--distinct" in sys.argv
+    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    total = numbers[0] if numbers else 10_000_000
     with tempfile.TemporaryDirectory() as folder:
-        measured = asyncio.run(follow(total, Path(folder), progress=True))
+        measured = asyncio.run(follow(total, Path(folder), distinct=distinct, progress=True))
     sys.stdout.write(
         f"{measured.counted:,} runs counted in {measured.seconds:.0f} s; resident memory "
         f"{measured.early / 2**20:.1f} MiB after a tenth, {measured.late / 2**20:.1f} MiB at the end "

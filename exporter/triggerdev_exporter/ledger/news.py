@@ -198,7 +198,8 @@ class Draft:
         most = self._ledger.limits.series.get(family)
         if most is None or place in self.news.counts or place in self.news.timings or self._ledger.has(place):
             return place
-        if self._ledger.series_of(family) + self._new_series[family] < most and self._ledger.limits.allows(labels[0]):
+        # A task has series of its own in all families or in none: the page is made task by task.
+        if self._ledger.series_of(family) + self._new_series[family] < most and self.admits(labels[0]):
             self._new_series[family] += 1
             return place
         self.news.overflow[family] += 1
