@@ -17,7 +17,8 @@ def main() -> None:
             sys.stderr.write(mistake.rstrip("\n") + "\n")
         sys.exit(error.exit_code)
     except ExporterError as error:
-        sys.stderr.write(f"triggerdev-exporter: {error}\n")
+        # One line, also where SQLite or the system tells something in several.
+        sys.stderr.write(f"triggerdev-exporter: {' '.join(str(error).splitlines())}\n")
         sys.exit(error.exit_code)
 
 

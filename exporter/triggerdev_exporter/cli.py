@@ -131,6 +131,8 @@ def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, 
             except OSError as error:
                 raise cannot_listen(address, error) from error
         serving.cancel()
+        # It closes its connections itself, while the loop still runs.
+        await asyncio.wait((serving,))
 
     asyncio.run(serve())
 

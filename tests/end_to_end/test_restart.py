@@ -10,7 +10,7 @@ import pytest
 from end_to_end.processes import Daemon, Stage, stop_the_clock_and_compare, wait_until
 from story import Series
 
-FAST = ("--speed", "20")
+FAST = ("--speed", "20", "--history", "40m")
 #: Of the process, not of the shop: they begin with it.
 OWN = ("triggerdev_api_", "triggerdev_collector_", "triggerdev_exporter_")
 
@@ -65,11 +65,11 @@ def test_kills_change_no_total(stage: Stage, seed: int) -> None:
     config = str(stage.config(simulator))
     birth = 0
     seen: Series = {}
-    for most in (60, 60, 12, 12, 12):
+    for most in (40, 20, 12, 12, 12):
         daemon = stage.run("--config", config)
         assert gone_back(seen, counters(daemon)) == {}
         assert daemon.birth() == birth or not birth
-        # Somewhere in its work, counted in requests: the look-back takes about seventy, a second about eight.
+        # Somewhere in its work, counted in requests: the look-back takes about forty, a second about eight.
         killed_at = sum(simulator.counts().values()) + dice.randint(1, most)
         wait_until(
             lambda at=killed_at: sum(simulator.counts().values()) >= at, "requests come", daemon, simulator, every=0.002
