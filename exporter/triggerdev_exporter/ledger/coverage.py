@@ -40,9 +40,10 @@ def begin(birth: Instant, lookback: int) -> Coverage:
 
 def floor(coverage: Coverage, now: Instant) -> Instant:
     """How far down a head walk goes: never closer than the overlap behind the newest run and the server's clock."""
-    if coverage.newest is None and not coverage.walked_at:
+    if coverage.newest is None:
+        # Also when it was read and found empty: it may have been the list that was blank, and none costs no page.
         return coverage.tail
-    newest = now if coverage.newest is None else min(coverage.newest, now)
+    newest = min(coverage.newest, now)
     if coverage.walked_at:
         newest = min(newest, coverage.walked_at)
     return newest - coverage.overlap
@@ -63,7 +64,8 @@ def sweep_walk(coverage: Coverage, now: Instant) -> Walk | None:
     if coverage.sweep is not None:
         return Walk(coverage.sweep.start, coverage.sweep.cursor, coverage.sweep, sweep=True)
     if coverage.looked_back and not coverage.gaps and now - coverage.swept_at >= SWEEP_EVERY:
-        start = max(now - SWEEP_DEPTH, coverage.tail)
+        # Also after hours in which nobody swept: what was created before them may have become visible in them.
+        start = max(min(now, coverage.swept_at + SWEEP_EVERY) - SWEEP_DEPTH, coverage.tail)
         return Walk(start, None, Gap(start=start, end=now, since=now), sweep=True)
     return None
 
