@@ -12,8 +12,11 @@ BIN := $(VENV)/bin
 EXPORTER := PYTHONPATH=exporter:alerts $(BIN)/python -m triggerdev_exporter
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 ARGS ?=
+KILLS ?= 1000
+RUNS ?= 10000000
+SEED ?= 1
 
-.PHONY: help setup demo run test lint format docs lock build clean
+.PHONY: help setup demo run test soak lint format docs lock build clean
 
 help: ## this list
 	@echo 'triggerdev-exporter: make TARGET'
@@ -31,6 +34,10 @@ run: $(VENV)/.runtime ## the exporter against your project; wants TRIGGER_SECRET
 
 test: setup lint ## everything CI checks; ARGS="tests/config -k units" for a part
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+soak: setup ## the long tests: a thousand kills, ten million runs; prints what it measured; KILLS=n RUNS=n SEED=n
+	@PYTHONPATH=tests $(BIN)/python -m soak.kills --kills $(KILLS) --seed $(SEED)
+	@PYTHONPATH=tests $(BIN)/python -m soak.endless $(RUNS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -242,6 +243,11 @@ def open_store(path: Path) -> Store:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not os.access(path, os.W_OK):
+            # SQLite would open it to read only, and every commit would fail.
+            raise StateError(
+                f"{path}: cannot write the state file. Make it writable for this user, or name another `state:`."
+            )
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level="IMMEDIATE", timeout=5.0)
         _prepare(path, connection)
     except sqlite3.Error as error:
