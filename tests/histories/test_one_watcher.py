@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 
-from histories.history import ANCIENT, DELAYED, SOAK, History, histories, tell_history
+from histories.history import ANCIENT, DELAYED, PHASES, SOAK, History, histories, tell_history
 from story import Series, difference
 
 #: What the seed tells, too: it shows DEQUEUED as EXECUTING and knows neither costs nor delays.
@@ -50,9 +50,7 @@ async def check(history: History) -> None:
 
 
 @pytest.mark.timeout(0 if SOAK else 120)
-@settings(
-    max_examples=3_000 if SOAK else 60, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
-)
+@settings(max_examples=3_000 if SOAK else 150, suppress_health_check=list(HealthCheck), phases=PHASES)
 @given(histories)
 def test_in_the_end_the_page_tells_the_truth(history: History) -> None:
     asyncio.run(check(history))
