@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 WATCH_EVERY_S = 15.0
 LARGEST_DRIFT_S = 30.0
 PARTING_S = 2.0
-"""How long running ticks may go on after a stop: what they read is committed, and an API that hangs is not waited for."""
+"""How long running ticks may go on after a stop: what they read is committed, nobody waits for an API that hangs."""
 
 
 class Wakes:

@@ -12,7 +12,7 @@ from end_to_end.processes import Program, Simulator, Stage, ask, wait_until
 
 WINDOW_S = 15
 #: How old what the daemon knows may be at a scrape: its poll of a second with jitter, the tick itself, a busy machine.
-FRESH_S = 1.1 + 2.0
+FRESH_S = 1.1 + 4.0
 
 CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
@@ -113,9 +113,10 @@ def test_a_rate_in_prometheus_is_the_rate_of_the_shop(
     told = prometheus.samples("triggerdev_runs_finished_total", now)
     done = prometheus.samples('triggerdev_collector_last_success_timestamp_seconds{collector="runs"}', now)
     took = prometheus.samples('triggerdev_collector_duration_seconds{collector="runs"}', now)
+    scraped = prometheus.samples("scrape_duration_seconds", now)
     assert len(told) >= WINDOW_S - 2
     least = {at: book.at_least(done[at] - took[at]) for at in told}
-    most = {at: book.at_most(at + 0.2) for at in told}
+    most = {at: book.at_most(at + scraped[at]) for at in told}
     for at, count in told.items():
         assert least[at] <= count <= most[at]
         assert at - done[at] < FRESH_S
@@ -127,7 +128,7 @@ def test_a_rate_in_prometheus_is_the_rate_of_the_shop(
     low = (least[last] - most[first]) / WINDOW_S
     high = (most[last] - least[first]) / (last - first)
     assert low <= growth <= high
-    assert 2.5 < low < high < 7.5, "at five runs a second, bounds that are further apart say nothing"
+    assert 0 < high < 3 * low, "bounds that are further apart say nothing"
 
     target = prometheus.target()
     assert (target["health"], target["lastError"]) == ("up", "")
