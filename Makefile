@@ -37,7 +37,7 @@ test: setup lint ## everything CI checks; ARGS="tests/config -k units" for a par
 
 soak: setup ## the long tests: a thousand kills, ten million runs; prints what it measured; KILLS=n RUNS=n SEED=n
 	@PYTHONPATH=tests $(BIN)/python -m soak.kills --kills $(KILLS) --seed $(SEED)
-	@PYTHONPATH=tests $(BIN)/python -m soak.endless $(RUNS)
+	@$(BIN)/python tests/soak/endless.py $(RUNS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check

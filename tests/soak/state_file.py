@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-_WAL_HEADER, _FRAME_HEADER = 32, 24
+_WAL_HEADER, _FRAME_HEADER, _INDEX_HEADER = 32, 24, 136
 
 
 def beside(state: Path, suffix: str) -> Path:
@@ -77,7 +77,7 @@ def look(state: Path, scratch: Path) -> Book:
 def lose_power(state: Path, dice: Random) -> str:
     """Cut the write-ahead log anywhere and perhaps let noise follow; what was done, in words.
 
-    Frames that were checkpointed already are left alone: SQLite makes the log durable before it begins to copy from it.
+    Frames that a checkpoint may have begun to copy are left alone: SQLite makes the log durable before that.
     """
     log, index = beside(state, "-wal"), beside(state, "-shm")
     if not log.exists() or log.stat().st_size < _WAL_HEADER:
@@ -85,10 +85,11 @@ def lose_power(state: Path, dice: Random) -> str:
     data = log.read_bytes()
     page = struct.unpack(">I", data[8:12])[0]
     frame = _FRAME_HEADER + page
-    frames, copied = len(data) // frame, 0
-    if index.exists() and index.stat().st_size >= 100:
-        head = index.read_bytes()[:100]
-        frames, copied = struct.unpack("=I", head[16:20])[0], struct.unpack("=I", head[96:100])[0]
+    frames = copied = (len(data) - _WAL_HEADER) // frame
+    if index.exists() and index.stat().st_size >= _INDEX_HEADER:
+        head = index.read_bytes()[:_INDEX_HEADER]
+        # mxFrame and nBackfillAttempted; the latter is all there was when the log was last recovered.
+        frames, copied = struct.unpack("=I", head[16:20])[0], struct.unpack("=I", head[128:132])[0]
     lowest = _WAL_HEADER + copied * frame if copied else 0
     highest = max(lowest, min(len(data), _WAL_HEADER + frames * frame))
     cut = dice.randint(lowest, highest)
