@@ -17,12 +17,14 @@ from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, Clock, Instant, iso
 from triggerdev_exporter.config.model import Target as TargetConfig
-from triggerdev_exporter.errors import Forbidden, NotFound, Unauthorized
+from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, StateError, Unauthorized
+from triggerdev_exporter.ledger.facts import Coverage
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import Limits
 from triggerdev_exporter.ledger.news import Notice
 from triggerdev_exporter.ledger.store import Store
+from triggerdev_exporter.records import Run
 from triggerdev_exporter.sights import Sights
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,8 @@ class Target:
         self._pause = FIRST_PAUSE
         self._shut_until: Instant = 0
         self._refused = False
+        self._verified = False
+        self._foreign: str | None = None
 
     @property
     def ledger(self) -> Ledger | None:
@@ -103,8 +107,10 @@ class Target:
         return now < self._shut_until
 
     async def open(self) -> tuple[Dialect, Journal]:
-        """Dialect and journal, asking the server first where that is needed. Raises `ApiError`."""
+        """Dialect and journal, asking the server first where that is needed. Raises `ApiError`, `StateError`."""
         async with self._opening:
+            if self._foreign is not None:
+                raise StateError(self._foreign)
             if not self._probed:
                 await self._probe()
             if self.journal is None:
@@ -113,7 +119,34 @@ class Target:
                 log.info("counting begins", extra={"target": self.name, "birth": iso(birth)})
             if self.dialect is None or self.journal is None:  # pragma: no cover - both were just set
                 raise AssertionError
+            if not self._verified:
+                await self._verify(self.dialect, self.journal.ledger)
             return self.dialect, self.journal
+
+    async def _verify(self, dialect: Dialect, ledger: Ledger) -> None:
+        """Before anybody writes into a state that knows its environment: is this key of the same one?"""
+        known = ledger.coverage
+        if known is not None and known.environment_id is not None:
+            try:
+                page = await self.client.fetch(dialect.runs(created_from=1), Priority.LIVE)
+            except ApiError:
+                # The run list may be down while all else works. The runs collector looks at each page anyway.
+                pass
+            else:
+                self.check_environment(known, page.items)
+        self._verified = True
+
+    def check_environment(self, known: Coverage, runs: Iterable[Run]) -> Run | None:
+        """A run that tells its environment. Raises `StateError`, from now on, if it is not the one that we count."""
+        told = next((run for run in runs if run.environment_id), None)
+        if told is not None and known.environment_id not in (None, told.environment_id):
+            self._foreign = (
+                f"target {self.name}: the state counts environment {known.environment_id} ({known.environment}), "
+                f"but this key belongs to {told.environment_id} ({told.environment}). "
+                "Give the new environment a target name or a state file of its own."
+            )
+            raise StateError(self._foreign)
+        return told
 
     async def _probe(self) -> None:
         try:

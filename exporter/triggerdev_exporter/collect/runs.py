@@ -27,7 +27,6 @@ from triggerdev_exporter.errors import (
     NotFound,
     Oversized,
     RateLimited,
-    StateError,
     Truncated,
     Unreadable,
 )
@@ -384,19 +383,8 @@ def _restarted(gap: Gap, page: Page[Run]) -> bool:
 
 def _check_environment(target: Target, draft: Draft, runs: Sequence[Run]) -> None:
     """Refuse a key of another environment: its runs would be added to the counters of this one."""
-    told = next((run for run in runs if run.environment_id), None)
-    if told is None:
-        return
     coverage = draft.coverage()
-    if coverage.environment_id is None:
-        draft.put(
-            Kind.COVERAGE,
-            "",
-            msgspec.structs.replace(coverage, environment_id=told.environment_id, environment=told.environment),
-        )
-    elif coverage.environment_id != told.environment_id:
-        raise StateError(
-            f"target {target.name}: the state counts environment {coverage.environment_id} "
-            f"({coverage.environment}), but this key belongs to {told.environment_id} ({told.environment}). "
-            "Give the new environment a target name or a state file of its own."
-        )
+    told = target.check_environment(coverage, runs)
+    if told is not None and coverage.environment_id is None:
+        known = msgspec.structs.replace(coverage, environment_id=told.environment_id, environment=told.environment)
+        draft.put(Kind.COVERAGE, "", known)

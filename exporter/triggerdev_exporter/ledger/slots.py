@@ -92,8 +92,9 @@ def look(draft: Draft, schedules: Iterable[Schedule], *, now: Instant, complete_
     """
     limit = min(now - GRACE, complete_until)
     old = draft.all(Kind.SCHEDULE, ScheduleFacts)
-    _judge(draft, old, limit)
-    for schedule in schedules:
+    listed = {schedule.id: schedule for schedule in schedules}
+    _judge(draft, old, listed, limit)
+    for schedule in listed.values():
         before = draft.get(Kind.SCHEDULE, schedule.id, ScheduleFacts)
         old.pop(schedule.id, None)
         draft.put(Kind.SCHEDULE, schedule.id, _looked_at(draft, before, schedule, now))
@@ -104,13 +105,27 @@ def look(draft: Draft, schedules: Iterable[Schedule], *, now: Instant, complete_
             draft.drop(Kind.SLOT, key)
 
 
-def _judge(draft: Draft, schedules: dict[str, ScheduleFacts], limit: Instant) -> None:
+def _goes_on(facts: ScheduleFacts, now_is: Schedule | None) -> bool:
+    """Whether a schedule is still what it was at the last look."""
+    return now_is is not None and (facts.task, facts.cron, facts.timezone, facts.active) == (
+        now_is.task,
+        now_is.cron,
+        now_is.timezone,
+        now_is.active,
+    )
+
+
+def _judge(draft: Draft, schedules: dict[str, ScheduleFacts], listed: dict[str, Schedule], limit: Instant) -> None:
     due: dict[tuple[str, Instant], list[str]] = defaultdict(list)
     for schedule_id, facts in schedules.items():
-        if not facts.active or limit <= facts.judged_to:
+        until = limit
+        if not _goes_on(facts, listed.get(schedule_id)):
+            # Switched off, edited or deleted since, nobody knows when: what was due after the last word is no miss.
+            until = min(limit, facts.announced[-1][0] if facts.announced else facts.judged_to)
+        if not facts.active or until <= facts.judged_to:
             continue
-        slots = due_slots(facts, limit)
-        judged_to = slots[-1] if len(slots) >= MAX_SLOTS_A_LOOK else limit
+        slots = due_slots(facts, until)
+        judged_to = slots[-1] if len(slots) >= MAX_SLOTS_A_LOOK else until
         draft.put(Kind.SCHEDULE, schedule_id, msgspec.structs.replace(facts, judged_to=judged_to))
         for at in slots:
             due[facts.task, at].append(facts.type)
