@@ -55,7 +55,8 @@ class DeploymentsCollector:
             try:
                 return await self._target.client.fetch(call)
             except NotFound as error:
-                if error.is_json:
+                # A server before v4.5.0 takes "current" for the id of a deployment, and does not find that.
+                if error.is_json and "Deployment not found" not in str(error):
                     return None
         # Servers before v4.5.0 and the seed cannot be asked: the one deployed last is the current one.
         done = [deployment for deployment in listed if deployment.status == "DEPLOYED"]

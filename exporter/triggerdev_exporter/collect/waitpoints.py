@@ -87,4 +87,5 @@ class WaitpointsCollector:
             else:
                 token_not_found(draft, token_id, now=now)
 
-        await journal.write(decide, lookup=hashes(Kind.TOKEN, [token_id]))
+        news = await journal.write(decide, lookup=hashes(Kind.TOKEN, [token_id]))
+        self._target.told(self.name, news.notices)
