@@ -50,7 +50,7 @@ def golden() -> dict[str, str]:
 def test_the_text_is_exactly_this(file: Path) -> None:
     mistakes = told(file)
     assert "\n".join(mistakes) == golden()[file.name]
-    assert len(mistakes) == 1 or file.stem == "many"
+    assert len(mistakes) == 1 or file.stem.startswith("many")
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)

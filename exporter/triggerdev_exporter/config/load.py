@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -50,11 +50,10 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
     except ValidationError as error:
         findings = error.errors(include_url=False)
         written.mistakes += [mistake_of(finding, written.place) for finding in findings]
-        # What depends on more than one key is still told for the targets that have a shape.
-        broken = {finding["loc"][:2] for finding in findings}
-        resolve(_targets(written.data, broken), written, environ)
+        # What depends on more than one key is told too, as far as the rest of a target allows.
+        resolve(_targets(written.data, [finding["loc"] for finding in findings]), written, environ)
         return None
-    targets = resolve(_targets(written.data, set()), written, environ)
+    targets = resolve(_targets(written.data, []), written, environ)
     state = _state(shape, written, environ)
     if not targets and not written.mistakes:
         written.mistakes.append(Mistake("secret", _NO_KEY))
@@ -63,17 +62,23 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
     return Config(targets=tuple(targets), state=state, web=shape.web, metrics=shape.metrics, log=shape.log)
 
 
-def _targets(data: Plain, broken: Collection[Path]) -> list[tuple[Path, WrittenTarget]]:
-    """Each target that has no mistake of its own."""
+#: A mistake in one of these makes what would be said of the target as a whole a guess.
+_TELLING = frozenset({"name", "branch", "secret_key", "secret_key_file", "secret_key_env"})
+
+
+def _targets(data: Plain, mistakes: Sequence[Path]) -> list[tuple[Path, WrittenTarget]]:
+    """Each target of which something can be said, without the keys that have a mistake of their own."""
     targets = data.get("targets") if isinstance(data, dict) else None
     if not isinstance(targets, tuple):
         return []
-    paths: list[Path] = [("targets", index) for index in range(len(targets))]
-    return [
-        (path, WrittenTarget.model_validate(target, context=WRITTEN))
-        for path, target in zip(paths, targets, strict=True)
-        if path not in broken
-    ]
+    usable: list[tuple[Path, WrittenTarget]] = []
+    for index, target in enumerate(targets):
+        path: Path = ("targets", index)
+        spoilt = {str(mistake[2]) if len(mistake) > 2 else "" for mistake in mistakes if mistake[:2] == path}
+        if isinstance(target, dict) and not spoilt & (_TELLING | {""}):
+            rest = {key: value for key, value in target.items() if key not in spoilt}
+            usable.append((path, WrittenTarget.model_validate(rest, context=WRITTEN)))
+    return usable
 
 
 def _state(shape: WrittenConfig, written: Written, environ: Mapping[str, str]) -> FilePath | None:

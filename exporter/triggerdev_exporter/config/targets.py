@@ -36,15 +36,20 @@ def resolve(
 ) -> list[Target]:
     """All that can be watched; mistakes and warnings go to `written`."""
     keyed = []
+    names: list[tuple[Path, str]] = []
     for path, target in targets:
         try:
-            keyed.append(_Keyed(path, target, _key(path, target, written, environ)))
+            one = _Keyed(path, target, _key(path, target, written, environ))
         except _Misplaced as misplaced:
             written.mistakes.append(Mistake(misplaced.code, misplaced.text, written.place(misplaced.path)))
-    for one in keyed:
+            names += [(path, target.name)] if target.name is not None else []
+            continue
+        keyed.append(one)
+        names.append((path, one.name))
         _check_branch(one, written)
         _check_exposure(one, written)
-    _check_unique(keyed, written)
+    _check_names(names, written)
+    _check_environments(keyed, written)
     labels = filled(one.written.labels for one in keyed)
     return [_target(one, own) for one, own in zip(keyed, labels, strict=True)]
 
@@ -95,19 +100,23 @@ def _check_exposure(one: _Keyed, written: Written) -> None:
         written.warnings.append(Mistake("http", text, place, severity="warning"))
 
 
-def _check_unique(keyed: Sequence[_Keyed], written: Written) -> None:
-    names: set[str] = set()
+def _check_names(names: Sequence[tuple[Path, str]], written: Written) -> None:
+    known: set[str] = set()
+    for path, name in names:
+        if name in known:
+            text = f"a target before has the name {found(name)} already; give each a name of its own"
+            written.mistakes.append(Mistake("duplicate", text, written.place((*path, "name"))))
+        known.add(name)
+
+
+def _check_environments(keyed: Sequence[_Keyed], written: Written) -> None:
     environments: dict[tuple[str, str, str | None], str] = {}
     for one in keyed:
-        place = written.place((*one.path, "name"))
-        if one.name in names:
-            text = f"a target before has the name {found(one.name)} already; give each a name of its own"
-            written.mistakes.append(Mistake("duplicate", text, place))
-        names.add(one.name)
         environment = (one.written.api_url, one.key, one.written.branch)
         other = environments.setdefault(environment, one.name)
         if other != one.name:
             text = f"{found(one.name)} and {found(other)} watch the same environment, each with its share of the quota"
+            place = written.place((*one.path, "name"))
             written.warnings.append(Mistake("duplicate", text, place, severity="warning"))
 
 
