@@ -109,6 +109,9 @@ class Target:
     async def open(self) -> tuple[Dialect, Journal]:
         """Dialect and journal, asking the server first where that is needed. Raises `ApiError`, `StateError`."""
         async with self._opening:
+            if self.is_shut(self.clock.now()):
+                # All collectors wake at once: one refusal is enough to know.
+                raise Unauthorized("the key was refused a moment ago")
             if self._foreign is not None:
                 raise StateError(self._foreign)
             if not self._probed:
@@ -151,6 +154,9 @@ class Target:
     async def _probe(self) -> None:
         try:
             spoken = await self.client.fetch(probe_call(), Priority.LIVE)
+        except Unauthorized as error:
+            self.shut(self.clock.now(), str(error))
+            raise
         except (Forbidden, NotFound):
             # A key that may not read queues tells nothing about the dialect; the real server is the likelier one.
             spoken = "trigger"

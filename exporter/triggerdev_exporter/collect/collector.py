@@ -75,6 +75,8 @@ async def _attempt(target: Target, collector: Collector, now: Instant) -> Report
 
 
 async def _unauthorized(target: Target, name: str, now: Instant, error: Unauthorized) -> Report:
+    if target.is_shut(target.clock.now()):
+        return Report(name, "failed", error.reason, str(error))
     try:
         refused = await target.refuses_key()
     except ApiError as second:
