@@ -133,18 +133,22 @@ async def test_queues_that_empty_all_at_once_are_asked_twice(tmp_path: Path) -> 
 
 
 async def test_two_planes_that_disagree_are_told_as_lag(tmp_path: Path) -> None:
-    """Work on the queues, and a list that never showed it."""
+    """Work on the queues, and a list that does not show it: the lag grows from when both last agreed."""
     async with tell(tmp_path) as story, story.daemon() as daemon:
-        await daemon.poll()
-        assert daemon.value("view_lag_seconds") is None, "no evidence yet"
-        story.world.add_run(task="t", status="COMPLETED", created_at=story.clock.now())
-        await story.let(daemon, 40)
+        story.world.add_run(task="t", status="COMPLETED")
+        await story.let(daemon, 660, step=30)
+        assert not daemon.value("view_lag_seconds"), "nothing speaks for a lag"
         story.faults.view_lag_s = 600
         story.world.add_queue("emails", extra_running=3)
-        await story.let(daemon, 300)
+        await story.let(daemon, 300, step=30)
         lag = daemon.value("view_lag_seconds")
-        assert lag is None or lag >= 0
+        assert lag is not None
+        assert 240 <= lag <= 300
+        assert daemon.value("collector_up", collector="runs") == 1
         story.faults.clear()
+        story.world.add_queue("emails", extra_running=0)
+        await story.let(daemon, 60, step=30)
+        assert daemon.value("view_lag_seconds") == 0
 
 
 async def test_a_view_that_hangs_costs_its_deadline_and_nothing_else(tmp_path: Path) -> None:
