@@ -21,6 +21,7 @@ LONGEST_BLOCK = 600_000
 """No answer of the server silences us for longer: a wrong reset must not blind the exporter for ever."""
 
 _SHORTEST_READING = 1_000
+_LONGEST_REFILL = 10_000
 
 #: Part of our window that each priority may fill up to.
 _PARTS: dict[Priority, float] = {
@@ -35,6 +36,12 @@ _YIELDING: tuple[tuple[float, dict[Priority, float]], ...] = (
     (0.3, {Priority.SETTLE: 0.0, Priority.CATCH_UP: 0.0}),
     (0.5, {Priority.CATCH_UP: 0.0}),
 )
+
+
+_DEBT, _LARGEST_DEBT = 0.4, 0.3
+"""Parts of our share of the server's bucket, and of the bucket, that we may take out between two times it was full."""
+_FULL_SOON = 2 / 3
+"""With so much left, the next refill fills it: what we took out is made good."""
 
 
 class Why(StrEnum):
@@ -65,10 +72,15 @@ class Budget:
 
     def __init__(self, requests_per_minute: float, share: float) -> None:
         self._capacity = max(1, int(requests_per_minute * share + 1e-9))
+        self._share = share
         self._sent: deque[int] = deque()
         self._blocked_until = 0
         self._left = 1.0
         self._left_until = 0
+        # What we took from the bucket since it was last full. A call of the user can only fail for want of these.
+        self._debt = 0
+        self._most_debt: int | None = None
+        self._paid_at: int | None = None
 
     @property
     def capacity(self) -> int:
@@ -86,7 +98,11 @@ class Budget:
         self._forget(now)
         in_peace = self._allowed(_PARTS[priority])
         allowed = in_peace
-        if now < self._left_until:
+        yields_until = self._left_until
+        if self._in_debt(now) and priority is not Priority.LIVE:
+            allowed = min(allowed, self._allowed(_YIELDING[0][1][priority]))
+            yields_until = now + _LONGEST_REFILL if self._paid_at is None else self._paid_at
+        elif now < self._left_until:
             allowed = min(allowed, self._allowed(self._yielding_part(priority)))
         if len(self._sent) < allowed:
             return _GO
@@ -95,7 +111,7 @@ class Budget:
         why = Why.SHARE_USED
         if allowed < in_peace:
             free_in_peace = now if len(self._sent) < in_peace else self._frees_at(in_peace)
-            instants.append(max(self._left_until, free_in_peace))
+            instants.append(max(yields_until, free_in_peace))
             why = Why.YIELDING
         return Decision(max(1, min(instants) - now) / 1000, why)
 
@@ -103,6 +119,7 @@ class Budget:
         """A request goes out."""
         self._forget(now)
         self._sent.append(now)
+        self._debt += 1
 
     def observe(self, limit: int, remaining: int, reset_in_ms: int | None, now: int) -> None:
         """The server's bucket holds `remaining` of `limit`, and is refilled in `reset_in_ms`.
@@ -114,10 +131,17 @@ class Budget:
         lasts = WINDOW if reset_in_ms is None else min(max(reset_in_ms, _SHORTEST_READING), WINDOW)
         self._left = remaining / limit
         self._left_until = now + lasts
+        self._most_debt = max(1, int(limit * min(self._share * _DEBT, _LARGEST_DEBT)))
+        self._paid_at = None if self._left < _FULL_SOON else now + min(lasts, _LONGEST_REFILL)
 
     def block_until(self, instant: int, now: int) -> None:
         """After a 429: nobody asks before `instant` (monotonic milliseconds, ten minutes ahead at most)."""
         self._blocked_until = max(self._blocked_until, min(instant, now + LONGEST_BLOCK))
+
+    def _in_debt(self, now: int) -> bool:
+        if self._paid_at is not None and now >= self._paid_at:
+            self._debt, self._paid_at = 0, None
+        return self._most_debt is not None and self._debt >= self._most_debt
 
     def _allowed(self, part: float) -> int:
         # A part of a small share is at least one request: nobody starves because the user was modest.
