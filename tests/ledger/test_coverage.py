@@ -65,7 +65,7 @@ def test_an_empty_page_with_a_cursor_goes_on() -> None:
 def test_a_page_of_runs_that_are_still_to_come_does_not_end_below_itself() -> None:
     # A thousand customers' schedules of the same minute are listed up to 30 s before it: pages full of the future.
     soon = T + 20 * SECOND
-    covered, rest = cover.after_page(fresh(), cover.head_walk(fresh(), T), oldest=soon, newest=soon, cursor="c", now=T)
+    _, rest = cover.after_page(fresh(), cover.head_walk(fresh(), T), oldest=soon, newest=soon, cursor="c", now=T)
     assert rest is not None
     assert rest.gap is not None
     assert rest.gap.end == soon

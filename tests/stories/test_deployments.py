@@ -112,3 +112,28 @@ async def test_an_environment_without_any(tmp_path: Path) -> None:
         assert daemon.value("collector_up", collector="deployments") == 1
         assert daemon.value("deployments_open") == 0
         assert daemon.total("deployment_current_info") == 0
+
+
+async def test_an_open_one_that_is_deleted_is_given_up_and_said_so(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        world = story.world
+        world.add_deployment(version="1", created_at=story.clock.now() - HOUR)
+        stuck = world.add_deployment(version="2", status="BUILDING")
+        await daemon.poll("deployments")
+        assert daemon.value("deployments_open") == 1
+        del world.deployments[stuck]
+        await daemon.poll("deployments")
+        assert daemon.value("deployments_open") == 0
+        assert daemon.value("collector_errors_total", collector="deployments", reason="vanished") == 1
+
+
+async def test_a_list_that_is_suddenly_empty_is_doubted_once(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        story.world.add_deployment(version="1", status="BUILDING")
+        await daemon.poll("deployments")
+        story.world.deployments.clear()
+        await daemon.poll("deployments")
+        assert daemon.value("collector_errors_total", collector="deployments", reason="truncated") == 1
+        assert daemon.value("deployments_open") == 1
+        await daemon.poll("deployments")
+        assert daemon.value("deployments_open") == 0

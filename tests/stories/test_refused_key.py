@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from story import KEY, tell
-
 from triggerdev_exporter.collect.collector import tick
 
 

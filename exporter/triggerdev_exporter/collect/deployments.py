@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.collect.suspicion import Suspicion
 from triggerdev_exporter.collect.walk import pages
 from triggerdev_exporter.errors import NotFound
 from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.news import Draft, hashes
-from triggerdev_exporter.ledger.thing_news import deployment_sight
+from triggerdev_exporter.ledger.thing_news import deployment_gone, deployment_sight
 from triggerdev_exporter.records import Deployment
 from triggerdev_exporter.target import Target
 
@@ -24,6 +25,7 @@ class DeploymentsCollector:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._suspicion = Suspicion("deployments")
         self._tasks_of: str | None = None
 
     async def step(self, now: Instant) -> bool:
@@ -31,6 +33,7 @@ class DeploymentsCollector:
         dialect, journal = await target.open()
         listed: list[Deployment] = []
         read = 0
+        open_before = set(journal.ledger.deployments)
         async for page in pages(target.client, dialect.deployments, lambda deployment: deployment.id):
             listed.extend(page)
             read += 1
@@ -39,10 +42,17 @@ class DeploymentsCollector:
             if read >= MAX_PAGES or (known is not None and not journal.ledger.deployments):
                 break
 
+        self._suspicion.weigh(was=len(open_before), now=len(listed))
+        # What was open is looked for on every page that we read; one that is on none was deleted, or given up long ago.
+        gone = sorted(open_before - {deployment.id for deployment in listed})
+
         def decide(draft: Draft) -> None:
             deployment_sight(draft, listed)
+            for deployment_id in gone:
+                deployment_gone(draft, deployment_id, now=now)
 
-        await journal.write(decide, lookup=hashes(Kind.DEPLOYMENT, [deployment.id for deployment in listed]))
+        news = await journal.write(decide, lookup=hashes(Kind.DEPLOYMENT, [deployment.id for deployment in listed]))
+        target.told(self.name, news.notices)
         current = await self._current(listed)
         await self._learn_tasks(current)
         target.sights.deployment = current

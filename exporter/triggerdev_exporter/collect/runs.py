@@ -9,7 +9,6 @@ to stop.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -17,6 +16,8 @@ import msgspec
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.clock import HOUR, MINUTE, Instant
 from triggerdev_exporter.collect.enrichment import Enricher
+from triggerdev_exporter.collect.intake import Intake
+from triggerdev_exporter.collect.settling import PLENTY, Settler
 from triggerdev_exporter.collect.suspicion import Suspicion
 from triggerdev_exporter.collect.view import View, weigh
 from triggerdev_exporter.collect.walk import CursorGuard, pages
@@ -33,9 +34,7 @@ from triggerdev_exporter.errors import (
 from triggerdev_exporter.ledger import coverage as cover
 from triggerdev_exporter.ledger.facts import Coverage, Gap, Kind
 from triggerdev_exporter.ledger.journal import Journal
-from triggerdev_exporter.ledger.news import HORIZON, Draft, hashes
-from triggerdev_exporter.ledger.run_news import not_found, sight
-from triggerdev_exporter.ledger.thing_news import follow_batches
+from triggerdev_exporter.ledger.news import HORIZON, Draft
 from triggerdev_exporter.records import Page, Run
 from triggerdev_exporter.target import Target
 
@@ -45,10 +44,6 @@ MAX_HEAD_PAGES = 50
 """A head walk that is longer leaves the rest as a gap, so that the newest runs never wait for old ones."""
 MAX_PAST_PAGES = 500
 REFRESH_ANYWAY = HOUR
-LONGEST_WAIT = 10 * MINUTE
-PLENTY = 10
-"""Fewer runs than this may well end between two looks without a trace in the walk."""
-PAGE = 100
 
 
 class RunsCollector:
@@ -59,21 +54,19 @@ class RunsCollector:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._enricher = Enricher(target)
+        self._intake = Intake(target, self._enricher.noticed)
+        self._settler = Settler(target, self._intake)
         self._suspicion = Suspicion("open runs")
         self._view = View()
-        self._ask_again: dict[str, tuple[Instant, int]] = {}
         self._forgot_at: Instant = 0
         self._listed_all_at: Instant = 0
-        self._touched: set[str] = set()
-        self._new_runs = 0
-        self._lateness = 0
 
     async def step(self, now: Instant) -> bool:
         dialect, journal = await self._target.open()
         if journal.ledger.coverage is None:
             begun = cover.begin(journal.ledger.birth, self._target.config.lookback)
             await journal.write(lambda draft: draft.put(Kind.COVERAGE, "", begun))
-        self._touched, self._new_runs, self._lateness = set(), 0, 0
+        self._intake.begin()
         listed_open = await self._refresh_open(dialect, journal, now)
         await self._walk_head(dialect, journal, now)
         unsettled: ApiError | None = None
@@ -119,7 +112,7 @@ class RunsCollector:
             Priority.HEAD,
         ):
             count += len(page)
-            await self._take_in(journal, page, now)
+            await self._intake.take_in(journal, page, now)
         return count
 
     # -- the newest runs -------------------------------------------------------------------------------------------
@@ -127,7 +120,7 @@ class RunsCollector:
     async def _walk_head(self, dialect: Dialect, journal: Journal, now: Instant) -> None:
         walk = cover.head_walk(_coverage(journal), now)
         await self._walk(dialect, journal, walk, now, priority=Priority.HEAD, most=MAX_HEAD_PAGES)
-        wanted = cover.adapted_overlap(_coverage(journal), self._lateness)
+        wanted = cover.adapted_overlap(_coverage(journal), self._intake.lateness)
         await self._set_coverage(journal, overlap=wanted)
 
     async def _walk(
@@ -202,114 +195,21 @@ class RunsCollector:
                 moved = msgspec.structs.replace(moved, newest_id=top.id)
             draft.put(Kind.COVERAGE, "", moved)
 
-        await self._take_in(journal, page.items, now, move)
+        await self._intake.take_in(journal, page.items, now, move)
         return going_on
-
-    async def _take_in(self, journal: Journal, runs: Sequence[Run], now: Instant, also: object = None) -> None:
-        """Commit a page of runs; `also` is decided in the same transaction, after them."""
-        # Lists do not tell it; a run that was retrieved does.
-        batches = sorted({run.batch_id for run in runs if run.batch_id})
-
-        def decide(draft: Draft) -> None:
-            _check_environment(self._target, draft, runs)
-            self._measure_lateness(draft, runs)
-            sight(draft, runs, now=now, count_tests=self._target.config.test_runs)
-            follow_batches(draft, batches)
-            if callable(also):
-                also(draft)
-
-        lookup = hashes(Kind.RUN, [run.id for run in runs]) + hashes(Kind.BATCH, batches)
-        news = await journal.write(decide, lookup=lookup)
-        self._touched.update(run.id for run in runs)
-        self._enricher.noticed(news)
-        self._target.told(self.name, news.notices)
-        self._target.overflowed(news.overflow)
-
-    def _measure_lateness(self, draft: Draft, runs: Sequence[Run]) -> None:
-        coverage = draft.coverage()
-        for run in runs:
-            if draft.run(run.id) is not None or draft.marks(Kind.RUN, run.id) is not None:
-                continue
-            self._new_runs += 1
-            if cover.is_covered(coverage, run.created_at):
-                self._lateness = max(self._lateness, coverage.walked_at - run.created_at)
 
     # -- how runs ended that are no longer open ----------------------------------------------------------------------
 
     async def _settle(self, dialect: Dialect, journal: Journal, listed_open: int, now: Instant) -> None:
-        departed = self._departed(journal, now)
+        departed = self._settler.departed(journal, now)
         if listed_open == 0 and len(departed) >= PLENTY:
             # So many at once, and the walk did not see one of them end: rather the list is empty than the world.
             again = await self._list_open(dialect, journal, cover.EARLIEST, now)
             self._suspicion.weigh(was=len(departed), now=again)
-            departed = self._departed(journal, now)
+            departed = self._settler.departed(journal, now)
         else:
             self._suspicion.weigh(was=0, now=listed_open)
-        if len(departed) >= PLENTY:
-            await self._settle_by_list(dialect, journal, departed, now)
-        # Those that were asked for in vain come last: one that cannot be read keeps nobody waiting.
-        for run_id in sorted(departed, key=lambda run_id: self._ask_again.get(run_id, (0, 0))[1]):
-            if run_id in self._touched:
-                continue
-            if not self._target.client.allowance(Priority.SETTLE):
-                return
-            # Whatever goes wrong with this one, it is not the first to be asked for again.
-            self._wait_for(run_id, now)
-            await self._settle_one(dialect, journal, run_id, now)
-
-    def _departed(self, journal: Journal, now: Instant) -> list[str]:
-        """Open runs that no list showed in this step, newest first, without those that are to be left alone for now."""
-        runs = journal.ledger.runs
-        self._ask_again = {run_id: when for run_id, when in self._ask_again.items() if run_id in runs}
-        left = [
-            run_id for run_id in runs if run_id not in self._touched and self._ask_again.get(run_id, (0, 0))[0] <= now
-        ]
-        return sorted(left, key=lambda run_id: runs[run_id].created_at, reverse=True)
-
-    async def _settle_by_list(self, dialect: Dialect, journal: Journal, departed: list[str], now: Instant) -> None:
-        """Where many left at once, a few pages of their creation span tell more than a request for each."""
-        runs = journal.ledger.runs
-        best, gain = 0, 0
-        for count in sorted({len(departed), len(departed) // 2, len(departed) // 4}):
-            since = runs[departed[count - 1]].created_at
-            # How many runs the list holds from there on: those that ended since then, and those that are open.
-            known = await journal.settled_since(since + HORIZON) + sum(run.created_at >= since for run in runs.values())
-            if (saved := count - (known // PAGE + 1)) > gain:
-                best, gain = count, saved
-        if not best:
-            return
-        floor = max(runs[departed[best - 1]].created_at, cover.EARLIEST)
-        read = 0
-        async for page in pages(
-            self._target.client,
-            lambda cursor: dialect.runs(created_from=floor, cursor=cursor),
-            lambda run: run.id,
-            Priority.SETTLE,
-        ):
-            await self._take_in(journal, page, now)
-            read += 1
-            if read >= best - gain + 1:
-                # The estimate was wrong; the rest is asked for one by one.
-                return
-
-    async def _settle_one(self, dialect: Dialect, journal: Journal, run_id: str, now: Instant) -> None:
-        try:
-            run = await self._target.client.fetch(dialect.run(run_id), Priority.SETTLE)
-        except NotFound as error:
-            if not error.is_json:
-                raise
-            self._ask_again.pop(run_id, None)
-            news = await journal.write(lambda draft: not_found(draft, run_id, now=now))
-            self._target.told(self.name, news.notices)
-            return
-        # Open after all: the list is behind. It keeps its pause, and is asked after less and less often.
-        await self._take_in(journal, (run,), now)
-
-    def _wait_for(self, run_id: str, now: Instant) -> None:
-        """Leave this run alone for a while, longer each time."""
-        tries = self._ask_again.get(run_id, (0, 0))[1]
-        pause = min(self._target.states[self.name].interval_ms << min(tries, 10), LONGEST_WAIT)
-        self._ask_again[run_id] = (now + pause, tries + 1)
+        await self._settler.settle(dialect, journal, departed, now)
 
     # -- the past ----------------------------------------------------------------------------------------------------
 
@@ -357,8 +257,8 @@ class RunsCollector:
         self._view = weigh(
             self._view,
             now=now,
-            new_runs=self._new_runs,
-            lateness_ms=self._lateness,
+            new_runs=self._intake.new_runs,
+            lateness_ms=self._intake.lateness,
             live_work=self._live_work(now),
             listed_open=listed_open,
         )
@@ -379,12 +279,3 @@ def _read_from(coverage: Coverage, now: Instant) -> Instant:
 def _restarted(gap: Gap, page: Page[Run]) -> bool:
     # A cursor that the server does not understand starts again at the newest run, with 200.
     return bool(page.items) and min(run.created_at for run in page.items) > gap.end
-
-
-def _check_environment(target: Target, draft: Draft, runs: Sequence[Run]) -> None:
-    """Refuse a key of another environment: its runs would be added to the counters of this one."""
-    coverage = draft.coverage()
-    told = target.check_environment(coverage, runs)
-    if told is not None and coverage.environment_id is None:
-        known = msgspec.structs.replace(coverage, environment_id=told.environment_id, environment=told.environment)
-        draft.put(Kind.COVERAGE, "", known)

@@ -127,6 +127,14 @@ def deployment_sight(draft: Draft, deployments: Iterable[Deployment]) -> None:
     draft.put(Kind.CURSOR, "deployments", Cursor(newest=newest, ended=ended))
 
 
+def deployment_gone(draft: Draft, deployment_id: str, *, now: Instant) -> None:
+    """An open deployment that the list no longer holds: give it up, visibly."""
+    deployment = draft.get(Kind.DEPLOYMENT, deployment_id, OpenDeployment)
+    if deployment is not None:
+        draft.notice("vanished", f"{deployment_id} was {deployment.status} and is no longer listed")
+        _end(draft, Kind.DEPLOYMENT, deployment_id, now)
+
+
 FOR_EVER: Instant = 2**62
 
 
