@@ -140,14 +140,6 @@ def test_a_state_that_cannot_be_used_is_left_as_it_is(stage: Stage, make, words:
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_to(stage: Stage) -> None:
-    folder = stage.folder / "read-only"
-    folder.mkdir(mode=0o500)
-    done = stage.do("run", "--listen", "127.0.0.1:0", TRIGGERDEV_EXPORTER_STATE=str(folder / "state.db"), **NOWHERE)
-    assert "Give a writable place" in refused(done, 1)
-
-
 def test_a_place_that_is_no_folder(stage: Stage) -> None:
     (stage.folder / "file").write_text("", "utf-8")
     done = stage.do("run", "--listen", "127.0.0.1:0", TRIGGERDEV_EXPORTER_STATE="file/state.db", **NOWHERE)
