@@ -50,20 +50,28 @@ def alone(script: list[int]) -> SharedTime:
 
 
 def bursty(random: Random, seconds: int, *, leaves: int) -> list[int]:
-    """Quiet and busy half minutes, up to nine tenths of the refill, and every minute or so a burst down to `leaves`."""
+    """Quiet and busy half minutes, up to nine tenths of the refill, and bursts that take the bucket down to `leaves`.
+
+    After a burst it is modest until the bucket was full again: one that always asks for more than it is given would
+    get a 429 for whatever anybody else takes.
+    """
     bucket = Limiter(QUOTA)
     script: list[int] = []
-    a_second = 0.0
-    left = QUOTA.burst
+    a_second, left, was_full = 0.0, QUOTA.burst, True
     for second in range(1, seconds + 1):
         if second % 30 == 1:
             a_second = random.choice((0.0, 2.5, 12.5, 22.5, 22.5))
-        wanted = left if random.random() < 0.02 else int(a_second) + (random.random() < a_second % 1)
+        if second % 10 == 1 < second:
+            left = min(QUOTA.burst, left + QUOTA.refill)
+            was_full = was_full or left == QUOTA.burst
+        rate = a_second if was_full else min(a_second, 12.5)
+        # The first call begins the bucket's count of ten seconds.
+        wanted = int(rate) + (random.random() < rate % 1) + (second == 1)
+        if was_full and random.random() < 0.03:
+            wanted, was_full = left, False
         made = 0
         while made < wanted and left > leaves:
             left = bucket.ask(KEY, START + second * SECOND).remaining
             made += 1
-        if not made and second % 10 == 0:
-            left = min(QUOTA.burst, left + QUOTA.refill)
         script.append(made)
     return script

@@ -226,7 +226,8 @@ async def tick_within_bound(story: Story, daemon: Daemon, bill: Bill) -> None:
     await daemon.poll("runs")
     paid = sum(bill().values())
     bound = 1.25 * ceil(walked / 100) + ceil(len(still_open) / 100) + settling + 3
-    if coverage_of(daemon).swept_at != before.swept_at:
+    after = coverage_of(daemon)
+    if before.sweep is not None or after.sweep is not None or after.swept_at != before.swept_at:
         # Once an hour, inside the share.
         bound += max(1, ceil(len(visible) / 100))
     assert paid <= bound

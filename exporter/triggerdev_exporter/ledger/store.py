@@ -167,6 +167,13 @@ class Store:
         return int(row[0])
 
     def _load(self, target: str) -> Ledger | None:
+        try:
+            return self._read_all(target)
+        except (msgspec.MsgspecError, ValueError) as error:
+            # SQLite found no damage, but what stands there was not written by us.
+            raise StateError(_corrupt(self.path, str(error))) from error
+
+    def _read_all(self, target: str) -> Ledger | None:
         row = self._connection.execute("SELECT id, birth FROM target WHERE name = ?", (target,)).fetchone()
         if row is None:
             return None
@@ -174,12 +181,12 @@ class Store:
         ledger = Ledger(birth)
         read = self._connection.execute
         for family, labels, value in read("SELECT family, labels, value FROM counter WHERE target = ?", (target_id,)):
-            ledger.set_counter((family, tuple(json.loads(labels))), value)
+            ledger.set_counter((family, _LABELS.decode(labels)), value)
         query = "SELECT family, labels, bounds, cells, sum FROM histogram WHERE target = ?"
         for family, labels, bounds, cells, total in read(query, (target_id,)):
-            if tuple(json.loads(bounds)) == BOUNDS_MS.get(family):
-                histogram = Histogram(tuple(json.loads(bounds)), json.loads(cells), total)
-                ledger.set_histogram((family, tuple(json.loads(labels))), histogram)
+            if (known_bounds := tuple(_NUMBERS.decode(bounds))) == BOUNDS_MS.get(family):
+                histogram = Histogram(known_bounds, _cells(known_bounds, cells), total)
+                ledger.set_histogram((family, _LABELS.decode(labels)), histogram)
         known = {kind.value for kind in Kind}
         for kind, key, value in read("SELECT kind, key, value FROM fact WHERE target = ?", (target_id,)):
             # A newer minor may have written kinds that we do not know; they stay in the file.
@@ -232,6 +239,17 @@ class Store:
         )
 
 
+_LABELS = msgspec.json.Decoder(tuple[str, ...])
+_NUMBERS = msgspec.json.Decoder(list[int])
+
+
+def _cells(bounds: tuple[int, ...], text: str) -> list[int]:
+    cells = _NUMBERS.decode(text)
+    if len(cells) != len(bounds) + 1:
+        raise ValueError(f"a histogram of {len(cells)} cells where {len(bounds) + 1} are due")
+    return cells
+
+
 def _json(values: Sequence[object]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
@@ -249,7 +267,11 @@ def open_store(path: Path) -> Store:
                 f"{path}: cannot write the state file. Make it writable for this user, or name another `state:`."
             )
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level="IMMEDIATE", timeout=5.0)
-        _prepare(path, connection)
+        try:
+            _prepare(path, connection)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise StateError(_sentence(path, error)) from error
     except OSError as error:
@@ -296,7 +318,7 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
         )
     if code.startswith("SQLITE_BUSY"):
         return f"{path}: another program holds the state file locked. Stop it, or name another `state:`."
-    return f"{path}: {error}"
+    return f"{path}: SQLite cannot use the state file ({error}). Mend what it says, or name another `state:`."
 
 
 def _corrupt(path: Path, detail: str) -> str:
