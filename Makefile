@@ -14,6 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 ARGS ?=
 KILLS ?= 1000
 RUNS ?= 10000000
+TASKS ?= 1000000
 SEED ?= 1
 
 .PHONY: help setup demo run test soak lint format docs lock build clean
@@ -35,9 +36,11 @@ run: $(VENV)/.runtime ## the exporter against your project; wants TRIGGER_SECRET
 test: setup lint ## everything CI checks; ARGS="tests/config -k units" for a part
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-soak: setup ## the long tests: a thousand kills, ten million runs; prints what it measured; KILLS=n RUNS=n SEED=n
+soak: setup ## the long tests: a thousand kills, ten million runs; prints what it measured; KILLS=n RUNS=n TASKS=n SEED=n
 	@PYTHONPATH=tests $(BIN)/python -m soak.kills --kills $(KILLS) --seed $(SEED)
+	@PYTHONPATH=tests $(BIN)/python -m soak.calls
 	@$(BIN)/python tests/soak/endless.py $(RUNS)
+	@$(BIN)/python tests/soak/endless.py $(TASKS) --distinct
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check

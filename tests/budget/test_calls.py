@@ -211,8 +211,8 @@ async def test_a_catch_up_takes_its_ticks_and_the_present_comes_first(tmp_path: 
 # ── the bound ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def tick_within_bound(story: Story, daemon: Daemon, bill: Bill) -> None:
-    """One tick of the runs, against: 1.25·⌈(new + overlap)/100⌉ + ⌈open/100⌉ + settling + 3."""
+async def tick_within_bound(story: Story, daemon: Daemon, bill: Bill) -> tuple[int, float]:
+    """One tick of the runs, against: 1.25·⌈(new + overlap)/100⌉ + ⌈open/100⌉ + settling + 3. Its calls, and that."""
     ledger = daemon.target.ledger
     assert ledger is not None
     story.world.advance(story.clock.now())
@@ -231,6 +231,7 @@ async def tick_within_bound(story: Story, daemon: Daemon, bill: Bill) -> None:
         # Once an hour, inside the share.
         bound += max(1, ceil(len(visible) / 100))
     assert paid <= bound
+    return paid, bound
 
 
 async def story_within_bound(told: tuple, waits: list[float]) -> None:  # type: ignore[type-arg]
