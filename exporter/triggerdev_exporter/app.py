@@ -175,6 +175,8 @@ def told_to_stop() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
+    # Left alone it would end the process, and whoever sends it wants anything but that.
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: no reload yet; restart to apply the configuration")
     return stop
 
 

@@ -56,7 +56,7 @@ def _greeting(url: str, api_url: str, profile: str) -> str:
     The API    {api_url}          any key that begins with tr_ is right
     The truth  {api_url}/_sim/truth
 
-  Two hours have happened already, and it goes on. Ctrl-C ends it.
+  Two hours have happened already, and it goes on. Counters begin now; gauges show the past hour too. Ctrl-C ends it.
 """
 
 

@@ -79,7 +79,7 @@ def _tell(name: str, reading: Reading, done: float | None, first: bool, now: Ins
         reading.told_at = now
         log.info(
             "looking back" if first else "catching up",
-            extra={"target": name, "read": f"{done:.0%}", "minutes_left": reading.left // MINUTE},
+            extra={"target": name, "read": f"{done:.0%}", "history_left": f"{reading.left // MINUTE} min"},
         )
 
 

@@ -52,6 +52,16 @@ def test_a_wrong_key_is_told_once_and_never_shown(stage: Stage) -> None:
         assert "Traceback" not in said
 
 
+def test_a_hangup_is_answered_and_ends_nothing(stage: Stage) -> None:
+    simulator = stage.simulate("--scenario", "idle")
+    daemon = stage.watch(simulator)
+    wait_until(daemon.is_ready, "it is ready", daemon)
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "restart to apply the configuration" in daemon.stderr, "it says so", daemon)
+    assert ask(f"{daemon.url}/-/healthy").status == 200
+    assert daemon.end() == 0
+
+
 def test_a_key_is_never_in_a_debug_log(stage: Stage) -> None:
     simulator = stage.simulate("--scenario", "idle", "--profile", "seed")
     daemon = stage.watch(

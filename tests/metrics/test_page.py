@@ -76,3 +76,11 @@ async def test_a_label_that_escapes_badly_comes_back_as_it_was(tmp_path: Path) -
     async with tell(tmp_path) as story, story.daemon() as daemon:
         await a_small_world(story, daemon)
         assert daemon.value("runs_triggered_total", task='odd "name"\\') == 1
+
+
+async def test_a_static_label_is_on_every_series_whatever_a_family_calls_its_own(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon(labels={"project": "shop"}) as daemon:
+        await a_small_world(story, daemon)
+        series = [labels for name, labels in daemon.page() if not name.startswith("triggerdev_exporter_")]
+        assert series
+        assert {dict(labels)["project"] for labels in series} == {"shop"}

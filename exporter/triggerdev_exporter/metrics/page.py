@@ -49,7 +49,12 @@ class Page(Collector):
                 created = _created(view) if self._created else None
                 for labels, value in family.rows(view):
                     add_series(
-                        metric, family, {**static, **dict(zip(family.labels, labels, strict=True))}, value, created
+                        # The user's own label wins: `project` of target_info is the only name that both may have.
+                        metric,
+                        family,
+                        {**dict(zip(family.labels, labels, strict=True)), **static},
+                        value,
+                        created,
                     )
                     count += 1
             if count:
