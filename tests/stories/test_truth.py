@@ -112,6 +112,35 @@ async def test_both_dialects_tell_the_same_story(tmp_path: Path) -> None:
     assert difference(pages["seed"], pages["v4.5"], *TOLD_BY_BOTH) == []
 
 
+async def test_both_dialects_tell_the_same_of_listed_batches(tmp_path: Path) -> None:
+    listed = ("batch_fine", "batch_partly", "batch_never", "batch_open")
+    pages: dict[str, Series] = {}
+    for profile in ("v4.5", "seed"):
+        async with (
+            tell(tmp_path / profile, profile=profile) as story,
+            story.daemon(batches=listed) as daemon,
+        ):
+            await daemon.poll()
+            world = story.world
+            story.clock.advance(30)
+            world.advance(story.clock.now())
+            world.add_batch(id="batch_fine", items_created=5)
+            world.add_batch(id="batch_partly", items_created=3, items_failed=2, status="PARTIAL_FAILED")
+            world.add_batch(id="batch_never", items_failed=4)
+            world.add_batch(id="batch_open", items_created=7, status="PROCESSING")
+            for batch, runs in (("batch_fine", 5), ("batch_partly", 3), ("batch_open", 7)):
+                for _ in range(runs):
+                    world.add_run(task="work", status="EXECUTING", batch_id=batch)
+            await story.let(daemon, 60)
+            world.change_batch("batch_fine", "COMPLETED")
+            world.change_batch("batch_partly", "COMPLETED")
+            world.change_batch("batch_never", "ABORTED")
+            await story.let(daemon, 90)
+            assert difference(daemon.page(), story.truth(daemon), "batch") == [], profile
+            pages[profile] = daemon.page()
+    assert difference(pages["seed"], pages["v4.5"], "batch") == []
+
+
 @pytest.mark.parametrize("profile", ["v4.4", "latest"])
 async def test_other_server_generations_are_understood(tmp_path: Path, profile: str) -> None:
     async with tell(tmp_path, "shop", profile=profile, history_s=3600) as story, story.daemon() as daemon:
