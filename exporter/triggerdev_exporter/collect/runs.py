@@ -8,7 +8,6 @@ to stop.
 
 from __future__ import annotations
 
-import logging
 from typing import ClassVar
 
 import msgspec
@@ -37,8 +36,6 @@ from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.news import HORIZON, Draft
 from triggerdev_exporter.records import Page, Run
 from triggerdev_exporter.target import Target
-
-log = logging.getLogger(__name__)
 
 MAX_HEAD_PAGES = 50
 """A head walk that is longer leaves the rest as a gap, so that the newest runs never wait for old ones."""

@@ -31,7 +31,7 @@ class Ledger:
     """Counters, histograms and facts of one target.
 
     `birth` is the server's time at its first start (Unix ms): events from then on are counted, earlier ones only fill
-    gauges. `version` grows with every change, so that a reader can cache. `limits` bound how many series there may be;
+    gauges. `limits` bound how many series there may be;
     `overflow` says how often a family was over its budget since this process began.
     """
 
@@ -43,7 +43,6 @@ class Ledger:
         self.histograms: dict[SeriesKey, Histogram] = {}
         self.facts: dict[Kind, dict[str, Fact]] = {kind: {} for kind in FACT_TYPES}
         self.schedules_by_task: dict[str, set[str]] = {}
-        self.version = 0
         self._families: dict[str, set[Labels]] = {}
 
     def absorb(self, news: News) -> None:
@@ -62,7 +61,6 @@ class Ledger:
         for (kind, key), fact in news.facts.items():
             self.set_fact(kind, key, fact)
         self.overflow += news.overflow
-        self.version += 1
 
     def set_counter(self, place: SeriesKey, value: int) -> None:
         self.counters[place] = value
