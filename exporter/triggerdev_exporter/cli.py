@@ -138,8 +138,8 @@ def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, 
 
 
 def _listen(text: str):  # type: ignore[no-untyped-def]  # the type lives in a module that is imported late
+    from triggerdev_alerts.documents.mistakes import Unfit
     from triggerdev_exporter.config.addresses import parse_listen
-    from triggerdev_exporter.config.mistakes import Unfit
 
     try:
         return parse_listen(text)
@@ -148,8 +148,8 @@ def _listen(text: str):  # type: ignore[no-untyped-def]  # the type lives in a m
 
 
 def _duration(text: str, option: str) -> int:
-    from triggerdev_exporter.config.mistakes import Unfit
-    from triggerdev_exporter.config.units import parse_duration
+    from triggerdev_alerts.documents.mistakes import Unfit
+    from triggerdev_alerts.documents.units import parse_duration
 
     try:
         return int(parse_duration(text))

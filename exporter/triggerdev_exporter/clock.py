@@ -10,36 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Protocol
 
-Instant = int
-"""Unix time in whole milliseconds."""
+from triggerdev_alerts.instants import DAY, HOUR, MINUTE, SECOND, Clock, Instant, iso
 
-SECOND = 1_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-
-
-class Clock(Protocol):
-    """Where now is, and how to wait."""
-
-    def now(self) -> Instant:
-        """Wall time, Unix milliseconds."""
-        ...
-
-    @property
-    def speed(self) -> float:
-        """How many of this clock's seconds pass in a second of the machine's: what a scheduler must divide by."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never go back, for durations within this process."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait that many of this clock's seconds."""
-        ...
+__all__ = ["DAY", "HOUR", "MINUTE", "SECOND", "Clock", "Instant", "ScaledClock", "SystemClock", "iso", "machine_time"]
 
 
 class SystemClock:
@@ -94,9 +68,3 @@ class ScaledClock:
 def machine_time() -> datetime:
     """The machine's own time, for a scheduler that lives on it whatever clock the program has."""
     return datetime.now(UTC)
-
-
-def iso(instant: Instant) -> str:
-    """`instant` as the API writes it: ``2026-11-23T18:30:00.000Z``."""
-    seconds, millis = divmod(instant, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"

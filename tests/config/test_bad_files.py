@@ -1,6 +1,6 @@
 """Every mistake we know of, one a file in `bad/`, against the whole text that a person sees (`bad.txt`).
 
-To keep new texts: ``PYTHONPATH=exporter .venv/bin/python tests/config/test_bad_files.py``, then read the diff.
+To keep new texts: ``PYTHONPATH=exporter:alerts .venv/bin/python tests/config/test_bad_files.py``, then read the diff.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triggerdev_alerts.documents.positions import read_yaml
 from triggerdev_exporter.config import load_config
-from triggerdev_exporter.config.positions import read_yaml
 from triggerdev_exporter.errors import ConfigError
 
 SECRET = "tr_prod_SeCrEtSeCrEtSeCrEt12"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from triggerdev_alerts.documents.mistakes import Unfit, mask
+from triggerdev_alerts.documents.units import format_duration, format_percent, parse_duration, parse_percent
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.addresses import Listen, parse_listen
-from triggerdev_exporter.config.mistakes import Unfit, mask
-from triggerdev_exporter.config.units import format_duration, format_percent, parse_duration, parse_percent
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from triggerdev_exporter.config.mistakes import Unfit, found
+from triggerdev_alerts.documents.mistakes import Unfit, found
 
 _LISTEN = re.compile(
     r"(?:(?P<plain>[A-Za-z0-9._-]*)|\[(?P<six>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]):(?P<port>[0-9]{1,5})", re.ASCII

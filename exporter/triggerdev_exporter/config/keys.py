@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from triggerdev_exporter.config.mistakes import Unfit
+from triggerdev_alerts.documents.mistakes import Unfit
 
 _WANTED = (
     'the secret key of an environment is needed (it starts with "tr_prod_", "tr_stg_", "tr_preview_" or "tr_dev_")'

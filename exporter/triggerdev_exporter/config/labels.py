@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from triggerdev_exporter.config.mistakes import Unfit, found, mask
+from triggerdev_alerts.documents.mistakes import Unfit, found, mask
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LONGEST_VALUE = 256

@@ -8,9 +8,9 @@ from pathlib import Path as FilePath
 
 from pydantic import ValidationError
 
-from triggerdev_exporter.config.mistakes import Mistake, Unfit, in_order, render
+from triggerdev_alerts.documents.mistakes import Mistake, Unfit, in_order, render
+from triggerdev_alerts.documents.positions import Path, Plain
 from triggerdev_exporter.config.model import WRITTEN, Config, WrittenConfig, WrittenTarget
-from triggerdev_exporter.config.positions import Path, Plain
 from triggerdev_exporter.config.state_path import default_state
 from triggerdev_exporter.config.targets import resolve
 from triggerdev_exporter.config.wording import mistake_of

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 from pydantic import model_validator as whole
 
+from triggerdev_alerts.documents.mistakes import Unfit, found, mask
+from triggerdev_alerts.documents.units import format_duration, format_percent, parse_duration, parse_percent
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.addresses import Listen, parse_api_url, parse_listen
 from triggerdev_exporter.config.labels import check_label_name, check_label_value
-from triggerdev_exporter.config.mistakes import Unfit, found, mask
 from triggerdev_exporter.config.state_path import parse_state
-from triggerdev_exporter.config.units import format_duration, format_percent, parse_duration, parse_percent
 
 WRITTEN = {"written": True}
 """The validation context that says: this comes from a person, so numbers want units."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from triggerdev_exporter.config.mistakes import Unfit, found
+from triggerdev_alerts.documents.mistakes import Unfit, found
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.ASCII | re.DOTALL)
 _FOLDER = "triggerdev-exporter"

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from triggerdev_alerts.documents.mistakes import Mistake, Unfit, found
+from triggerdev_alerts.documents.positions import Path
 from triggerdev_exporter.config.addresses import is_exposed
 from triggerdev_exporter.config.keys import environment_of, key_from_file, key_from_variable, looks_like_key
 from triggerdev_exporter.config.labels import filled
-from triggerdev_exporter.config.mistakes import Mistake, Unfit, found
 from triggerdev_exporter.config.model import Target, WrittenTarget
-from triggerdev_exporter.config.positions import Path
 from triggerdev_exporter.config.written import BRANCH, KEY, Written
 
 _SHARED = set(WrittenTarget.model_fields) & set(Target.model_fields) - {"name"}

@@ -8,9 +8,9 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from triggerdev_exporter.config.mistakes import Mistake, Place, Unfit, found, suggestion
+from triggerdev_alerts.documents.mistakes import Mistake, Place, Unfit, found, suggestion
+from triggerdev_alerts.documents.positions import Path
 from triggerdev_exporter.config.model import WrittenConfig
-from triggerdev_exporter.config.positions import Path
 
 Where = Callable[[Path, bool], Place]
 """Path, whether its key is meant → the place of it."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
+from triggerdev_alerts.documents.mistakes import Mistake, Place
+from triggerdev_alerts.documents.positions import Document, Path, Plain, read_yaml
 from triggerdev_exporter.config.keys import why
-from triggerdev_exporter.config.mistakes import Mistake, Place
-from triggerdev_exporter.config.positions import Document, Path, Plain, read_yaml
 
 CONFIG = "TRIGGERDEV_EXPORTER_CONFIG"
 KEY = "TRIGGER_SECRET_KEY"

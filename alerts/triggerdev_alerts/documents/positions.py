@@ -15,7 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from triggerdev_exporter.config.mistakes import Mistake, Place, found
+from triggerdev_alerts.documents.mistakes import Mistake, Place, found
 
 Path = tuple[str | int, ...]
 Plain = str | int | float | bool | tuple["Plain", ...] | dict[str, "Plain"] | None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
-from triggerdev_exporter.config.mistakes import Unfit, found
+from triggerdev_alerts.documents.mistakes import Unfit, found
+from triggerdev_alerts.instants import DAY, HOUR, MINUTE, SECOND
 
 _UNITS = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
 # Largest unit first, each once: 1h30m, never 30m1h or 1m1m.
