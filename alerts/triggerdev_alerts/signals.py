@@ -106,7 +106,13 @@ SIGNALS: dict[str, Signal] = {
             "schedules",
             parameters=("grace", "early"),
         ),
-        Signal("schedules_missing", "share of active schedules whose latest slot was missed", Unit.FRACTION, (), "schedules"),
+        Signal(
+            "schedules_missing",
+            "share of active schedules whose latest slot was missed",
+            Unit.FRACTION,
+            (),
+            "schedules",
+        ),
         Signal("deployment_failed", "1 while the newest ended deployment failed", Unit.FLAG, (), "deployments"),
         Signal(
             "deployments_open_older",

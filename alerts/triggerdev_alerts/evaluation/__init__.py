@@ -1,0 +1,1 @@
+"""From readings to alerts: outcomes, the state machine, the instants of evaluation. Pure but for `evaluator.py`."""

@@ -1,0 +1,1 @@
+"""From alerts to notifications: routes, groups, inhibition, silences, mutes, flapping, floods. Pure."""
