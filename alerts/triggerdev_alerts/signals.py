@@ -142,8 +142,26 @@ SIGNALS: dict[str, Signal] = {
         ),
         Signal("collector_interval", "how often it should succeed", Unit.MILLIS, ("collector",), ""),
         Signal("quota_remaining", "what is left of the rate limit; absent where it is not told", Unit.FRACTION, (), ""),
+        Signal(
+            "clock_skew", "how far our clock is from the server's; absent before the first answer", Unit.MILLIS, (), ""
+        ),
     )
 }
+
+SELF = ""
+"""The target of what alerting says about itself."""
+
+SELF_SIGNALS: dict[str, Signal] = {
+    row.name: row
+    for row in (
+        Signal("receiver_failing_age", "since when nothing reaches a receiver", Unit.MILLIS, ("receiver",), ""),
+        Signal("dead_letters", "letters given up in the last hour", Unit.COUNT, ("receiver",), ""),
+        Signal("outbox_age", "age of the oldest open letter", Unit.MILLIS, ("receiver",), ""),
+        Signal("rule_error_age", "since when a rule cannot be evaluated", Unit.MILLIS, ("rule",), ""),
+        Signal("rule_unmatched_age", "since when a rule never read any series", Unit.MILLIS, ("rule",), ""),
+    )
+}
+"""What the engine answers itself (`introspection.py`), for the target `SELF`."""
 
 
 @dataclass(frozen=True, slots=True)

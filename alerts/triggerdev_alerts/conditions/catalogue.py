@@ -12,7 +12,7 @@ from enum import StrEnum
 from triggerdev_alerts.conditions import measures
 from triggerdev_alerts.conditions.keys import Condition, Key, Kind
 from triggerdev_alerts.conditions.measures import Measures
-from triggerdev_alerts.instants import MINUTE
+from triggerdev_alerts.instants import HOUR, MINUTE, SECOND
 from triggerdev_alerts.signals import (
     BATCH_STATUSES,
     ENDINGS,
@@ -67,6 +67,8 @@ class ConditionType:
     """Which of task, queue, tag, version (globs) narrow it."""
     is_blindness: bool = False
     """About the source itself: never Unknown."""
+    is_self: bool = False
+    """About alerting itself: read once for the target `signals.SELF`, and not offered by whoever watches."""
 
 
 def _window(help: str = "How far back to count.") -> Key:
@@ -555,6 +557,71 @@ _ROWS = (
         measures.below,
         Absent.ZERO,
         is_blindness=True,
+    ),
+    ConditionType(
+        "clock_skew",
+        "Our clock and the server's are further apart than that.",
+        "our clock is {value} off",
+        Unit.MILLIS,
+        (Key("above", Kind.DURATION, "How far.", 30 * SECOND),),
+        (),
+        (),
+        lambda c: [_ask(c, "clock_skew")],
+        measures.level,
+        Absent.ZERO,
+        is_blindness=True,
+    ),
+    ConditionType(
+        "notifier_failing",
+        "A receiver takes nothing for that long, or a notification to it was given up in the last hour.",
+        "notifications do not get through for {value}",
+        Unit.MILLIS,
+        (Key("older_than", Kind.DURATION, "For how long.", 5 * MINUTE),),
+        ("receiver",),
+        ("receiver",),
+        lambda c: [_ask(c, "receiver_failing_age"), _ask(c, "dead_letters")],
+        measures.notifier,
+        Absent.ZERO,
+        is_self=True,
+    ),
+    ConditionType(
+        "outbox_stalled",
+        "A notification waits to be delivered for longer than that.",
+        "the oldest notification waits for {value}",
+        Unit.MILLIS,
+        (Key("older_than", Kind.DURATION, "For how long.", 15 * MINUTE),),
+        ("receiver",),
+        ("receiver",),
+        lambda c: [_ask(c, "outbox_age")],
+        measures.age,
+        Absent.ZERO,
+        is_self=True,
+    ),
+    ConditionType(
+        "rule_failing",
+        "A rule could not be evaluated for that long.",
+        "it could not be evaluated for {value}",
+        Unit.MILLIS,
+        (Key("older_than", Kind.DURATION, "For how long.", 10 * MINUTE),),
+        ("rule",),
+        ("rule",),
+        lambda c: [_ask(c, "rule_error_age")],
+        measures.age,
+        Absent.ZERO,
+        is_self=True,
+    ),
+    ConditionType(
+        "rule_never_matched",
+        "A rule has never read any series for that long: its globs may be wrong.",
+        "it has matched nothing for {value}",
+        Unit.MILLIS,
+        (Key("older_than", Kind.DURATION, "For how long.", 24 * HOUR),),
+        ("rule",),
+        ("rule",),
+        lambda c: [_ask(c, "rule_unmatched_age")],
+        measures.age,
+        Absent.ZERO,
+        is_self=True,
     ),
 )
 

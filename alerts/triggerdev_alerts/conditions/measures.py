@@ -233,3 +233,13 @@ def source_down(condition: Condition, readings: Sequence[Readings]) -> Measures:
 def below(condition: Condition, readings: Sequence[Readings]) -> Measures:
     threshold = condition.number("below")
     return {key: Measure(value, threshold, value < threshold) for key, value in readings[0].values.items()}
+
+
+def notifier(condition: Condition, readings: Sequence[Readings]) -> Measures:
+    """A receiver that fails for too long, or that has made us give something up."""
+    ages, dead = readings
+    threshold = condition.number("older_than")
+    return {
+        key: Measure(ages.values.get(key, 0), threshold, ages.values.get(key, 0) > threshold or key in dead.values)
+        for key in ages.values.keys() | dead.values.keys()
+    }
