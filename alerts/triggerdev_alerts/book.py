@@ -37,7 +37,10 @@ class Kind(StrEnum):
 class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """How a rule fares, key: rule id."""
 
+    known_since: Instant = 0
+    """When it was evaluated for the first time."""
     evaluated_at: Instant = 0
+    """The tick of the last evaluation."""
     ever_matched: bool = False
     """Whether any series was ever read for it."""
     error: str = ""
@@ -118,6 +121,8 @@ class ReceiverEntry(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str = ""
     sent: tuple[Instant, ...] = ()
     """When it was written to in the last ten minutes: the flood ceiling."""
+    dead: tuple[Instant, ...] = ()
+    """When letters to it were given up, in the last hour."""
     handles: dict[str, str] = {}
     """Group key → what the receiver needs to edit its own message (Slack: ``channel:ts``)."""
 
