@@ -1,4 +1,4 @@
-"""What alerting says about itself, as signals: receivers and rules that fail, letters that wait. Reads the book only."""
+"""What alerting says about itself, as signals: receivers and rules that fail, letters that wait. Reads the book."""
 
 from __future__ import annotations
 
