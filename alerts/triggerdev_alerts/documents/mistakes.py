@@ -115,7 +115,13 @@ def found(value: object) -> str:
             return "something else"
 
 
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The one of `words` that was probably meant."""
+    near = get_close_matches(word, list(words), n=1, cutoff=0.7)  # below, "alerts" is near "targets"
+    return near[0] if near else None
+
+
 def suggestion(word: str, words: Iterable[str]) -> str:
     """``; did you mean "intervals"?``, or nothing when no word is near."""
-    near = get_close_matches(word, list(words), n=1, cutoff=0.7)  # below, "alerts" is near "targets"
-    return f'; did you mean "{near[0]}"?' if near else ""
+    near = nearest(word, words)
+    return f'; did you mean "{near}"?' if near else ""

@@ -9,11 +9,12 @@ from pathlib import Path as FilePath
 from pydantic import ValidationError
 
 from triggerdev_alerts.documents.mistakes import Mistake, Unfit, in_order, render
+from triggerdev_alerts.documents.model import WRITTEN
 from triggerdev_alerts.documents.positions import Path, Plain
-from triggerdev_exporter.config.model import WRITTEN, Config, WrittenConfig, WrittenTarget
+from triggerdev_exporter.config.model import Config, WrittenConfig, WrittenTarget
 from triggerdev_exporter.config.state_path import default_state
 from triggerdev_exporter.config.targets import resolve
-from triggerdev_exporter.config.wording import mistake_of
+from triggerdev_exporter.config.wording import CONFIG_WORDING
 from triggerdev_exporter.config.written import Written, gather
 from triggerdev_exporter.errors import ConfigError
 
@@ -49,7 +50,7 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
         shape = WrittenConfig.model_validate(written.data, context=WRITTEN)
     except ValidationError as error:
         findings = error.errors(include_url=False)
-        written.mistakes += [mistake_of(finding, written.place) for finding in findings]
+        written.mistakes += CONFIG_WORDING.mistakes(findings, written.place)
         # What depends on more than one key is told too, as far as the rest of a target allows.
         resolve(_targets(written.data, [finding["loc"] for finding in findings]), written, environ)
         return None

@@ -8,40 +8,21 @@ milliseconds, and a share a fraction. Sentences about mistakes are not here (`wo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
-from pydantic import model_validator as whole
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from triggerdev_alerts.documents.mistakes import Unfit, found, mask
-from triggerdev_alerts.documents.units import format_duration, format_percent, parse_duration, parse_percent
+from triggerdev_alerts.documents.model import Duration, Model, Percent, as_written, between
+from triggerdev_alerts.documents.units import format_duration, format_percent
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.addresses import Listen, parse_api_url, parse_listen
 from triggerdev_exporter.config.labels import check_label_name, check_label_value
 from triggerdev_exporter.config.state_path import parse_state
 
-WRITTEN = {"written": True}
-"""The validation context that says: this comes from a person, so numbers want units."""
-
 CLOUD = "https://api.trigger.dev"
-
-
-def _as_written(parse: Callable[[object], object]) -> BeforeValidator:
-    def read(value: object, info: ValidationInfo) -> object:
-        return parse(value) if info.context or isinstance(value, str) else value
-
-    return BeforeValidator(read)
-
-
-def _between(low: float, high: float, show: Callable[[Any], str]) -> AfterValidator:
-    def check(value: Any) -> Any:
-        if not low <= value <= high:
-            raise Unfit("range", f"{show(value)} is out of range; between {show(low)} and {show(high)} is possible")
-        return value
-
-    return AfterValidator(check)
 
 
 def _check_name(name: str) -> str:
@@ -73,27 +54,14 @@ def _check_pattern(pattern: str) -> str:
     return pattern
 
 
-_Interval = Annotated[int, _as_written(parse_duration), _between(SECOND, DAY, format_duration)]
-_Lookback = Annotated[int, _as_written(parse_duration), _between(0, 7 * DAY, format_duration)]
-_Share = Annotated[float, _as_written(parse_percent), _between(0.001, 1.0, format_percent)]
+_Interval = Annotated[Duration, between(SECOND, DAY, format_duration)]
+_Lookback = Annotated[Duration, between(0, 7 * DAY, format_duration)]
+_Share = Annotated[Percent, between(0.001, 1.0, format_percent)]
 _Labels = Mapping[Annotated[str, AfterValidator(check_label_name)], Annotated[str, AfterValidator(check_label_value)]]
 
 
-class Model(BaseModel):
-    """Frozen, strict, and no key that means nothing. A key without a value is as if it was not written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @whole(mode="before")
-    @classmethod
-    def _drop_empty(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
-
-
 class Quota(Model):
-    requests_per_minute: Annotated[int, _between(1, 1_000_000, str)] = Field(
+    requests_per_minute: Annotated[int, between(1, 1_000_000, str)] = Field(
         1500, description="How fast the server refills the bucket of this environment; 1500 in the cloud."
     )
     share: _Share = Field(0.1, description="Our part of it; the rest is left to your own calls. 100% is legal.")
@@ -153,7 +121,7 @@ class Target(_AnyTarget):
 
 
 class Web(Model):
-    listen: Annotated[Listen, _as_written(parse_listen)] = Field(
+    listen: Annotated[Listen, as_written(parse_listen)] = Field(
         Listen("0.0.0.0", 9925),  # noqa: S104 - a scrape comes from another machine
         description="The address that /metrics is served on.",
     )
@@ -166,7 +134,7 @@ class Tasks(Model):
 
 
 class Metrics(Model):
-    max_series: Annotated[int, _between(1_000, 10_000_000, str)] = Field(
+    max_series: Annotated[int, between(1_000, 10_000_000, str)] = Field(
         50_000, description="How many series one target may have; what goes beyond is counted under __other__."
     )
     tasks: Tasks = Field(default_factory=Tasks, description="Which tasks have series of their own.")

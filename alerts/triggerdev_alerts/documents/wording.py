@@ -1,0 +1,156 @@
+"""Our sentences for what pydantic finds. No word of pydantic's reaches a person, and no value without `found`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from triggerdev_alerts.documents.mistakes import Mistake, Place, Unfit, found, nearest, suggestion
+from triggerdev_alerts.documents.model import Model, keys_of
+from triggerdev_alerts.documents.positions import Path
+
+Where = Callable[[Path, bool], Place]
+"""Path, whether its key is meant → the place of it."""
+Refusal = Callable[[str, Path], tuple[str, str] | None]
+"""An unknown key and its section → code and sentence, where there is more to say than that it is unknown."""
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of names to values",
+    "mapping_type": "a mapping of names to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+}
+
+
+def _nothing_more(_: str, __: Path) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How mistakes in one kind of document are told."""
+
+    root: type[BaseModel]
+    document: str
+    """What a sentence calls the whole: ``a config file``."""
+    refusal: Refusal = _nothing_more
+
+    def mistakes(self, errors: Sequence[ErrorDetails], where: Where) -> list[Mistake]:
+        """A sentence with its place for each finding; none for what only follows from a misspelt key."""
+        misspelt = {
+            (*path[:-1], near)
+            for path in (_path(error) for error in errors if error["type"] == "extra_forbidden")
+            if (near := nearest(str(path[-1]), self._known(path[:-1])))
+        }
+        return [
+            self.mistake(error, where) for error in errors if error["type"] != "missing" or _path(error) not in misspelt
+        ]
+
+    def mistake(self, error: ErrorDetails, where: Where) -> Mistake:
+        """One finding as a sentence with its place."""
+        path = _path(error)
+        about_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",)
+        code, text = self._sentence(error, path)
+        return Mistake(code, text, where(path, about_key))
+
+    def _sentence(self, error: ErrorDetails, path: Path) -> tuple[str, str]:
+        kind, value = error["type"], error["input"]
+        context = error.get("ctx", {})
+        if kind == "extra_forbidden":
+            return self._unknown(str(path[-1]), path[:-1])
+        if kind == "missing":
+            return "missing", self._missing(path)
+        if kind == "value_error" and isinstance(context.get("error"), Unfit):
+            unfit: Unfit = context["error"]
+            return unfit.code, unfit.text
+        if kind == "literal_error":
+            choices = self._choices(path)
+            return (
+                "enum",
+                f"{found(value)} is not possible here; one of {', '.join(choices)}{suggestion(str(value), choices)}",
+            )
+        wanted = _WANTED.get(kind)
+        if wanted is None:
+            return "value", f"{self._named(path)} cannot be {found(value)}"
+        remedy = ": put it in quotes" if wanted == "text" and isinstance(value, int | float) else ""
+        return "type", f"{self._named(path)} wants {wanted}, not {found(value)}{remedy}"
+
+    def _unknown(self, key: str, section: Path) -> tuple[str, str]:
+        refused = self.refusal(key, section)
+        if refused is not None:
+            return refused
+        known = self._known(section)
+        inside = f" in {self._spoken(section)}" if section else ""
+        return "unknown-key", f"unknown key {found(key)}{inside}{suggestion(key, known) or listed(known)}"
+
+    def _missing(self, path: Path) -> str:
+        field = keys_of(self.model_at(path[:-1])).get(str(path[-1]))
+        example = next(iter(field.examples or ()), None) if field is not None else None
+        like = f"; write it like {path[-1]}: {example}" if example is not None else ""
+        return f"{found(path[-1])} is required in {self._spoken(path[:-1]) or self.document}{like}"
+
+    def _spoken(self, section: Path) -> str:
+        model = self.model_at(section)
+        return (model.spoken if issubclass(model, Model) else "") or spelled(section)
+
+    def _named(self, path: Path) -> str:
+        if not path:
+            return self.document
+        return f'"{path[-1]}"' if isinstance(path[-1], str) else f'each of "{path[-2]}"'
+
+    def _known(self, section: Path) -> list[str]:
+        return list(keys_of(self.model_at(section)))
+
+    def _choices(self, path: Path) -> list[str]:
+        return [str(choice) for choice in get_args(_plain(self._annotation_at(path)))]
+
+    def model_at(self, path: Path) -> type[BaseModel]:
+        """The model that stands at `path`."""
+        model = _plain(self._annotation_at(path))
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"no model stands at {spelled(path)}")
+        return model
+
+    def _annotation_at(self, path: Path) -> Any:
+        annotation: Any = self.root
+        for part in path:
+            annotation = _plain(annotation)
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                annotation = keys_of(annotation)[str(part)].annotation
+                continue
+            arguments = get_args(annotation)
+            mapping = isinstance(origin := get_origin(annotation), type) and issubclass(origin, Mapping)
+            annotation = arguments[1] if mapping else arguments[0]
+        return annotation
+
+
+def _plain(annotation: Any) -> Any:
+    """Without ``Annotated`` and ``| None``."""
+    while get_origin(annotation) is Annotated or type(None) in get_args(annotation):
+        annotation = next(one for one in get_args(annotation) if one is not type(None))
+    return annotation
+
+
+def _path(error: ErrorDetails) -> Path:
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def listed(known: Iterable[str]) -> str:
+    """``; known are "a", "b" and "c"``, for a word that is near none of them."""
+    *most, last = (found(key) for key in sorted(known))
+    return f"; known are {', '.join(most)} and {last}" if most else f"; only {last} is known"
+
+
+def spelled(path: Path) -> str:
+    """``targets[0].quota``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
