@@ -69,6 +69,10 @@ class ConditionType:
     """About the source itself: never Unknown."""
     is_self: bool = False
     """About alerting itself: read once for the target `signals.SELF`, and not offered by whoever watches."""
+    says_one: str = ""
+    """Like `says`, where the value is 1 and the plural would read badly."""
+    limit: str = ""
+    """How the threshold is told behind `says`; empty where that would say nothing new. Left out if it is 0."""
 
 
 def _window(help: str = "How far back to count.") -> Key:
@@ -166,6 +170,7 @@ _ROWS = (
         measures.failure_rate,
         Absent.INSUFFICIENT,
         _RUN,
+        limit="above {threshold}",
     ),
     ConditionType(
         "failure_count",
@@ -179,6 +184,8 @@ _ROWS = (
         measures.counted,
         Absent.ZERO,
         _RUN,
+        says_one="1 run failed in {window}",
+        limit="above {threshold}",
     ),
     ConditionType(
         "consecutive_failures",
@@ -198,6 +205,8 @@ _ROWS = (
         measures.consecutive_failures,
         Absent.ZERO,
         ("task",),
+        says_one="the last run failed",
+        limit="above {threshold}",
     ),
     ConditionType(
         "no_success",
@@ -211,6 +220,7 @@ _ROWS = (
         measures.age,
         Absent.GONE,
         ("task",),
+        limit="limit {threshold}",
     ),
     ConditionType(
         "no_runs",
@@ -241,11 +251,13 @@ _ROWS = (
         measures.queue_depth,
         Absent.GONE,
         ("queue",),
+        says_one="1 run waits",
+        limit="above {threshold}",
     ),
     ConditionType(
         "queue_age",
         "The oldest run in the queue waits for longer than that. Known for tasks' own queues, others by enrichment.",
-        "the oldest run waits since {value}",
+        "the oldest run has waited for {value}",
         Unit.MILLIS,
         (Key("above", Kind.DURATION, "How long.", example="10m"), _clear(Kind.DURATION)),
         ("queue",),
@@ -254,6 +266,7 @@ _ROWS = (
         measures.level,
         Absent.ZERO,
         ("queue",),
+        limit="above {threshold}",
     ),
     ConditionType(
         "queue_stalled",
@@ -267,6 +280,7 @@ _ROWS = (
         measures.queue_stalled,
         Absent.GONE,
         ("queue",),
+        says_one="1 run waits and none runs",
     ),
     ConditionType(
         "queue_saturated",
@@ -280,6 +294,7 @@ _ROWS = (
         measures.queue_saturated,
         Absent.GONE,
         ("queue",),
+        limit="at least {threshold}",
     ),
     ConditionType(
         "queue_paused",
@@ -293,6 +308,7 @@ _ROWS = (
         measures.queue_paused,
         Absent.GONE,
         ("queue",),
+        says_one="paused, and 1 run waits",
     ),
     ConditionType(
         "stuck_runs",
@@ -312,6 +328,8 @@ _ROWS = (
         measures.level,
         Absent.ZERO,
         _OPEN_RUN,
+        says_one="1 run is {status} for more than {older_than}",
+        limit="above {threshold}",
     ),
     ConditionType(
         "slow_runs",
@@ -328,6 +346,7 @@ _ROWS = (
         measures.some,
         Absent.ZERO,
         ("task",),
+        says_one="1 run executes for more than {times} times the usual",
     ),
     ConditionType(
         "duration",
@@ -347,6 +366,7 @@ _ROWS = (
         measures.percentile,
         Absent.INSUFFICIENT,
         _RUN,
+        limit="above {threshold}",
     ),
     ConditionType(
         "wait",
@@ -366,6 +386,7 @@ _ROWS = (
         measures.percentile,
         Absent.INSUFFICIENT,
         _RUN,
+        limit="above {threshold}",
     ),
     ConditionType(
         "expired_runs",
@@ -388,6 +409,7 @@ _ROWS = (
         measures.expired,
         Absent.ZERO,
         _RUN,
+        limit="above {threshold}",
     ),
     ConditionType(
         "trigger_spike",
@@ -405,6 +427,7 @@ _ROWS = (
         measures.spike,
         Absent.ZERO,
         ("task", "queue", "tag"),
+        limit="above {threshold}",
     ),
     ConditionType(
         "batch_failures",
@@ -417,6 +440,7 @@ _ROWS = (
         lambda c: [_windowed(c, "batch_items_failed"), _windowed(c, "batch_items")],
         measures.batch_failures,
         Absent.ZERO,
+        limit="above {threshold}",
     ),
     ConditionType(
         "batch_stuck",
@@ -432,6 +456,7 @@ _ROWS = (
         lambda c: [_ask(c, "batches_open_older", statuses=c.words("status"), older_than=c.millis("older_than"))],
         measures.some,
         Absent.ZERO,
+        says_one="1 batch is {status} for more than {older_than}",
     ),
     ConditionType(
         "missed_schedule",
@@ -452,6 +477,7 @@ _ROWS = (
         measures.missed,
         Absent.GONE,
         ("task",),
+        says_one="the latest slot passed without a run",
     ),
     ConditionType(
         "all_schedules_missed",
@@ -488,6 +514,7 @@ _ROWS = (
         lambda c: [_ask(c, "deployments_open_older", older_than=c.millis("older_than"))],
         measures.some,
         Absent.ZERO,
+        says_one="1 deployment is open for more than {older_than}",
     ),
     ConditionType(
         "waitpoint_stale",
@@ -500,6 +527,7 @@ _ROWS = (
         lambda c: [_ask(c, "waitpoints_open_older", older_than=c.millis("older_than"))],
         measures.some,
         Absent.ZERO,
+        says_one="1 waitpoint token waits for more than {older_than}",
     ),
     ConditionType(
         "cost",
@@ -513,6 +541,7 @@ _ROWS = (
         measures.counted,
         Absent.ZERO,
         _RUN,
+        limit="above {threshold}",
     ),
     ConditionType(
         "view_lag",
@@ -525,6 +554,7 @@ _ROWS = (
         lambda c: [_ask(c, "view_lag")],
         measures.level,
         Absent.ZERO,
+        limit="above {threshold}",
     ),
     ConditionType(
         "source_down",
@@ -544,6 +574,7 @@ _ROWS = (
         measures.source_down,
         Absent.ZERO,
         is_blindness=True,
+        limit="limit {threshold}",
     ),
     ConditionType(
         "quota_low",
@@ -557,6 +588,7 @@ _ROWS = (
         measures.below,
         Absent.ZERO,
         is_blindness=True,
+        limit="below {threshold}",
     ),
     ConditionType(
         "clock_skew",
@@ -570,11 +602,12 @@ _ROWS = (
         measures.level,
         Absent.ZERO,
         is_blindness=True,
+        limit="above {threshold}",
     ),
     ConditionType(
         "notifier_failing",
         "A receiver takes nothing for that long, or a notification to it was given up in the last hour.",
-        "notifications do not get through for {value}",
+        "failing for {value}, {sample} given up in the last hour",
         Unit.MILLIS,
         (Key("older_than", Kind.DURATION, "For how long.", 5 * MINUTE),),
         ("receiver",),
@@ -583,6 +616,7 @@ _ROWS = (
         measures.notifier,
         Absent.ZERO,
         is_self=True,
+        limit="limit {threshold}",
     ),
     ConditionType(
         "outbox_stalled",
@@ -596,11 +630,12 @@ _ROWS = (
         measures.age,
         Absent.ZERO,
         is_self=True,
+        limit="limit {threshold}",
     ),
     ConditionType(
         "rule_failing",
         "A rule could not be evaluated for that long.",
-        "it could not be evaluated for {value}",
+        "could not be evaluated for {value}",
         Unit.MILLIS,
         (Key("older_than", Kind.DURATION, "For how long.", 10 * MINUTE),),
         ("rule",),
@@ -609,11 +644,12 @@ _ROWS = (
         measures.age,
         Absent.ZERO,
         is_self=True,
+        limit="limit {threshold}",
     ),
     ConditionType(
         "rule_never_matched",
         "A rule has never read any series for that long: its globs may be wrong.",
-        "it has matched nothing for {value}",
+        "has matched nothing for {value}",
         Unit.MILLIS,
         (Key("older_than", Kind.DURATION, "For how long.", 24 * HOUR),),
         ("rule",),
@@ -622,6 +658,7 @@ _ROWS = (
         measures.age,
         Absent.ZERO,
         is_self=True,
+        limit="limit {threshold}",
     ),
 )
 

@@ -236,10 +236,15 @@ def below(condition: Condition, readings: Sequence[Readings]) -> Measures:
 
 
 def notifier(condition: Condition, readings: Sequence[Readings]) -> Measures:
-    """A receiver that fails for too long, or that has made us give something up."""
+    """A receiver that fails for too long, or that has made us give something up: the sample says how often."""
     ages, dead = readings
     threshold = condition.number("older_than")
     return {
-        key: Measure(ages.values.get(key, 0), threshold, ages.values.get(key, 0) > threshold or key in dead.values)
+        key: Measure(
+            ages.values.get(key, 0),
+            threshold,
+            ages.values.get(key, 0) > threshold or key in dead.values,
+            sample=int(dead.values.get(key, 0)),
+        )
         for key in ages.values.keys() | dead.values.keys()
     }
