@@ -78,6 +78,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """Since when it is silenced or muted; 0 while it is not."""
     ended: AlertNotice | None = None
     """Resolved and not told yet: how it is to be told."""
+    leaving: bool = False
+    """Since a reload it belongs to another receiver: this one is only told that it ended."""
 
 
 class GroupEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +95,11 @@ class GroupEntry(msgspec.Struct, frozen=True, kw_only=True):
     next_flush: Instant
     told_at: Instant = 0
     """Instant of the last flush that told something; repetition counts from here."""
+    repeat_at: Instant = 0
+    """When to repeat if nothing changes; 0 while nobody was told of anything that fires."""
     repeats: int = 0
     seq: int = 0
+    """Of the last message. It starts at `created_at`, so a group that ends and comes back never uses a number again."""
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +115,17 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
 
 
+class Collapsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a group would have said, had its receiver not been at its ceiling."""
+
+    group_key: str
+    line: str
+    alert: AlertNotice | None = None
+    """Its first alert, without evidence."""
+    alerts: int = 0
+    """How many it was about."""
+
+
 class ReceiverEntry(msgspec.Struct, frozen=True, kw_only=True):
     """How a receiver fares, key: its name."""
 
@@ -121,6 +137,8 @@ class ReceiverEntry(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str = ""
     sent: tuple[Instant, ...] = ()
     """When it was written to in the last ten minutes: the flood ceiling."""
+    collapsed: tuple[Collapsed, ...] = ()
+    """What is to be told in the next digest, the newest of each group."""
     dead: tuple[Instant, ...] = ()
     """When letters to it were given up, in the last hour."""
     handles: dict[str, str] = {}
@@ -134,6 +152,8 @@ class ClockEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Wall time of the last committed step."""
     started: bool = False
     """Whether this state ever ran: the first start may summarise."""
+    first_at: Instant = 0
+    """When the first step of this state dispatched; set by `notify/dispatch`. Change this entry with `replace`."""
 
 
 Entry = Alert | RuleEntry | EndedAlert | Flap | GroupEntry | Silence | ReceiverEntry | ClockEntry
