@@ -88,6 +88,7 @@ targets:
 state: sqlite:///var/lib/x/state.db
 web: {listen: "[::1]:9000"}
 metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}}
+alerts: {files: [alerts/*.yml, /etc/rules.yml], shipped: false, disable: [QueueBacklog]}
 log: {level: debug, format: json}
 """
     result = loaded(text, tmp_path)
@@ -118,6 +119,11 @@ log: {level: debug, format: json}
         "state": Path("/var/lib/x/state.db"),
         "web": {"listen": {"host": "::1", "port": 9000}},
         "metrics": {"max_series": 9000, "tasks": {"allow": ("send-.*", "digest")}},
+        "alerts": {
+            "files": (str(tmp_path / "alerts/*.yml"), "/etc/rules.yml"),
+            "shipped": False,
+            "disable": ("QueueBacklog",),
+        },
         "log": {"level": "debug", "format": "json"},
     }
 

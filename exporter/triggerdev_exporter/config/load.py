@@ -60,7 +60,15 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
         written.mistakes.append(Mistake("secret", _NO_KEY))
     if written.mistakes or state is None:
         return None
-    return Config(targets=tuple(targets), state=state, web=shape.web, metrics=shape.metrics, log=shape.log)
+    files = tuple(str(written.file_path(glob, ("alerts", "files"))) for glob in shape.alerts.files)
+    return Config(
+        targets=tuple(targets),
+        state=state,
+        web=shape.web,
+        metrics=shape.metrics,
+        alerts=shape.alerts.model_copy(update={"files": files}),
+        log=shape.log,
+    )
 
 
 #: A mistake in one of these makes what would be said of the target as a whole a guess.

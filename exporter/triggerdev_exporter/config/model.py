@@ -140,6 +140,14 @@ class Metrics(Model):
     tasks: Tasks = Field(default_factory=Tasks, description="Which tasks have series of their own.")
 
 
+class Alerts(Model):
+    files: tuple[str, ...] = Field(
+        (), description="Files of rules, receivers and routes; globs, relative to this file. See docs/rules.md."
+    )
+    shipped: bool = Field(True, description="Whether the rules that come with the program are used too.")
+    disable: tuple[str, ...] = Field((), description="Alerts to leave out, by name.")
+
+
 class Log(Model):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     format: Literal["auto", "text", "json"] = Field(
@@ -150,6 +158,7 @@ class Log(Model):
 class _AnyConfig(Model):
     web: Web = Field(default_factory=Web, description="What is served.")
     metrics: Metrics = Field(default_factory=Metrics, description="How much is shown.")
+    alerts: Alerts = Field(default_factory=Alerts, description="What is worth waking somebody for.")
     log: Log = Field(default_factory=Log, description="What is logged, to stderr.")
 
 
