@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from triggerdev_exporter.metrics.alert_families import ALERT_FAMILIES
 from triggerdev_exporter.metrics.family import Family
 from triggerdev_exporter.metrics.live_families import LIVE_FAMILIES
 from triggerdev_exporter.metrics.own_families import OWN_FAMILIES
@@ -11,7 +12,7 @@ from triggerdev_exporter.metrics.process_families import PROCESS_FAMILIES, Proce
 from triggerdev_exporter.metrics.run_families import RUN_FAMILIES
 
 FAMILIES: tuple[Family, ...] = OWN_FAMILIES + RUN_FAMILIES + LIVE_FAMILIES
-ALL: tuple[Family | ProcessFamily, ...] = FAMILIES + PROCESS_FAMILIES
+ALL: tuple[Family | ProcessFamily, ...] = FAMILIES + ALERT_FAMILIES + PROCESS_FAMILIES
 
 
 def own_labels(family: Family | ProcessFamily) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from prometheus_client import Metric, exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from triggerdev_alerts.book import Book
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.metrics.alert_families import ALERT_FAMILIES
 from triggerdev_exporter.metrics.catalogue import FAMILIES
 from triggerdev_exporter.metrics.family import PREFIX, Buckets, Family, Kind, Value, View
 from triggerdev_exporter.metrics.negotiation import Format
@@ -30,11 +32,13 @@ class Page(Collector):
         *,
         loaded_at: Instant,
         state_bytes: int,
+        book: Book | None = None,
         registries: Iterable[CollectorRegistry] = (),
     ) -> None:
         self._views = [View(target, now) for target in targets]
         self._loaded_at = loaded_at
         self._state_bytes = state_bytes
+        self._book = book or Book()
         self._registries = tuple(registries)
         self._created = True
 
@@ -60,11 +64,13 @@ class Page(Collector):
             if count:
                 series[family.full_name] = count
                 yield metric
-        process = Process(self._loaded_at, self._state_bytes, series, self._folded())
-        for own in PROCESS_FAMILIES:
+        process = Process(self._loaded_at, self._state_bytes, series, self._folded(), self._book)
+        static_of = {view.target.name: view.target.config.labels for view in self._views}
+        for own in (*ALERT_FAMILIES, *PROCESS_FAMILIES):
             metric = Metric(*_head(own.full_name, own.help, own.kind))
-            for labels, value in own.read(process):
-                metric.add_sample(own.full_name, dict(zip(own.labels, labels, strict=True)), value)
+            for values, value in own.read(process):
+                named = dict(zip(own.labels, values, strict=True))
+                metric.add_sample(own.full_name, {**named, **static_of.get(named.get("target", ""), {})}, value)
             if metric.samples:
                 yield metric
         for registry in self._registries:

@@ -1,10 +1,11 @@
-"""Families about this process, without the label ``target``."""
+"""Families about this process and its alerts: not read from one target."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from triggerdev_alerts.book import Book
 from triggerdev_exporter import __revision__, __version__
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.metrics.family import PREFIX, Kind
@@ -21,6 +22,8 @@ class Process:
     """Series on this page, by full family name."""
     folded: dict[str, int]
     """How often something was counted under ``__other__``, by full family name."""
+    book: Book
+    """What alerting remembers."""
 
 
 @dataclass(frozen=True, slots=True)
