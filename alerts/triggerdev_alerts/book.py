@@ -66,6 +66,8 @@ class Flap(msgspec.Struct, frozen=True, kw_only=True):
     """Ascending, within the rule's window."""
     since: Instant = 0
     """When it was found to flap; 0 while it does not."""
+    until: Instant = 0
+    """If nothing changes until then, it is stable (flapping) or its changes are out of the window: all is forgotten."""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
