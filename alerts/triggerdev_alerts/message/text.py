@@ -56,13 +56,19 @@ def about(notification: Notification) -> str:
     """The group in words: ``TaskFailureRateHigh in shop-prod, owner payments``."""
     if notification.kind is NoticeKind.DIGEST:
         return "more than may be sent one by one"
-    labels = {"alertname": _common(notification, "alertname"), "target": _common(notification, "target")}
+    labels = {"alertname": common_label(notification, "alertname"), "target": common_label(notification, "target")}
     labels |= dict(notification.group_labels)
     name = labels.pop("alertname") or "several alerts"
     target = labels.pop("target")
     labels.pop("severity", None)
     told = [f"{name} in {target}" if target else name, *(f"{key} {value}" for key, value in labels.items() if value)]
     return tame_line(", ".join(told))
+
+
+def common_label(notification: Notification, name: str) -> str:
+    """Its value where all alerts have the same; else empty."""
+    values = {alert.label(name) for alert in notification.alerts}
+    return values.pop() if len(values) == 1 else ""
 
 
 def worst_severity(notification: Notification) -> str:
@@ -123,14 +129,19 @@ def error_line(error: ErrorCount) -> str:
 
 def silence_line(notification: Notification) -> str:
     """The command that silences the group for two hours, to copy; empty where nothing tells the group apart."""
+    if notification.kind is NoticeKind.DIGEST:
+        return ""
     labels = dict(notification.group_labels)
     if len(notification.alerts) == 1 and not notification.truncated:
         labels = dict(notification.alerts[0].labels)
-    matchers = [f"{name}={tame_line(value)}" for name, value in labels.items() if value and name not in _NOT_MATCHED]
-    if not matchers or notification.kind is NoticeKind.DIGEST or notification.is_test:
+    labels = {name: value for name, value in labels.items() if value and name not in _NOT_MATCHED}
+    told = notification.is_firing or notification.kind is NoticeKind.FLAPPING
+    if not told or not labels or notification.is_test:
         return ""
-    if not notification.is_firing and notification.kind is not NoticeKind.FLAPPING:
+    if any(tame_line(value) != value for value in labels.values()):
+        # It could not be copied as it is, and a line without it would silence more than this.
         return ""
+    matchers = [f"{name}={value}" for name, value in labels.items()]
     return shlex.join(["triggerdev-exporter", "silence", "add", *matchers, "--for", "2h"])
 
 
@@ -196,8 +207,3 @@ def _alert_lines(alert: AlertNotice, at: Instant) -> Iterator[str]:
     for name in annotations:
         if name not in ("summary", "description") and annotations[name]:
             yield cut(tame_line(f"{name}: {annotations[name]}"), _LONGEST_LINE)
-
-
-def _common(notification: Notification, label: str) -> str:
-    values = {alert.label(label) for alert in notification.alerts}
-    return values.pop() if len(values) == 1 else ""
