@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from triggerdev_alerts.documents.mistakes import Mistake, render
+
 
 class AlertsError(Exception):
     """Base of all errors meant for a person; `exit_code` is what a command ends with."""
@@ -13,10 +15,12 @@ class AlertsError(Exception):
 
 
 class RulesError(AlertsError):
-    """What a person wrote about alerts cannot be used. `mistakes` are ready to print, one a mistake."""
+    """What a person wrote about alerts cannot be used: every mistake there is."""
 
     exit_code = 2
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
+    def __init__(self, found: Sequence[Mistake]) -> None:
+        self.found = tuple(found)
+        self.mistakes = tuple(render(mistake) for mistake in found)
+        """Ready to print, one a mistake."""
+        super().__init__("\n".join(self.mistakes))

@@ -27,10 +27,12 @@ _LONGEST_TEXT = 1_000
 class Unfit(ValueError):
     """One written value that cannot be used: a short code and a sentence. Where it stands is added further out."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, *, at: str | None = None) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.at = at
+        """The key whose value is to blame, where the sentence is about a whole mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,9 @@ def found(value: object) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """The one of `words` that was probably meant."""
-    near = get_close_matches(word, list(words), n=1, cutoff=0.7)  # below, "alerts" is near "targets"
-    return near[0] if near else None
+    folded = {known.casefold(): known for known in words}
+    near = get_close_matches(word.casefold(), folded, n=1, cutoff=0.7)  # below, "alerts" is near "targets"
+    return folded[near[0]] if near else None
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
 )
@@ -27,7 +28,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
 from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
-from triggerdev_alerts.documents.units import parse_duration, parse_percent
+from triggerdev_alerts.documents.units import format_duration, format_percent, parse_duration, parse_percent
 
 FOLDER = "folder"
 WRITTEN: Mapping[str, object] = {"written": True}
@@ -105,6 +106,15 @@ class OneOf:
         return {"enum": list(self.choices)}
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """In a schema: a list, or one of its items alone (see `one_or_more`)."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        shape = handler(schema)
+        return {"anyOf": [shape["items"], shape]}
+
+
 def _one_glob(glob: str) -> str:
     if not glob or len(glob) > 256 or not glob.isprintable():
         raise Unfit("glob", f"{found(glob)} is not a pattern of names; use up to 256 visible characters, * and ?")
@@ -123,30 +133,23 @@ DURATION_PATTERN = r"^(?=.)([0-9]{1,12}w)?([0-9]{1,12}d)?([0-9]{1,12}h)?([0-9]{1
 PERCENT_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?%$"
 
 Duration = Annotated[
-    int, as_written(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["5m"]})
+    int,
+    as_written(parse_duration),
+    PlainSerializer(format_duration, when_used="json-unless-none"),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["5m"]}),
 ]
 """``5m`` → milliseconds."""
 Percent = Annotated[
     float,
     as_written(parse_percent),
+    PlainSerializer(format_percent, when_used="json-unless-none"),
     WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["10%"]}),
 ]
 """``10%`` → 0.1."""
 Count = Annotated[int, between(0, 1_000_000_000, str), WithJsonSchema({"type": "integer", "minimum": 0})]
 Glob = Annotated[str, AfterValidator(_one_glob), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 256})]
 """A pattern of names: ``*`` any characters, ``?`` one."""
-Globs = Annotated[
-    tuple[Glob, ...],
-    BeforeValidator(one_or_more),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 1, "maxLength": 256},
-                {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 256}},
-            ]
-        }
-    ),
-]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(one_or_more), Listed()]
 """One pattern or a list of them."""
 FileName = Annotated[str, AfterValidator(_beside), WithJsonSchema({"type": "string", "minLength": 1})]
 """The name of a file, relative to the file that names it; in code as it is opened."""

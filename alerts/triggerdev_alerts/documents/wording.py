@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
@@ -29,6 +29,16 @@ _WANTED = {
     "mapping_type": "a mapping of names to values",
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
+}
+_BOUNDS = {
+    "greater_than_equal": "the least is {ge}",
+    "less_than_equal": "the most is {le}",
+    "greater_than": "it must be more than {gt}",
+    "less_than": "it must be less than {lt}",
+    "too_short": "at least {min_length} are wanted",
+    "too_long": "at most {max_length} are possible",
+    "string_too_short": "it has at least {min_length} characters",
+    "string_too_long": "it has at most {max_length} characters",
 }
 
 
@@ -61,7 +71,8 @@ class Wording:
         path = _path(error)
         about_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",)
         code, text = self._sentence(error, path)
-        return Mistake(code, text, where(path, about_key))
+        blamed = getattr(error.get("ctx", {}).get("error"), "at", None)
+        return Mistake(code, text, where(path if blamed is None else (*path, blamed), about_key))
 
     def _sentence(self, error: ErrorDetails, path: Path) -> tuple[str, str]:
         kind, value = error["type"], error["input"]
@@ -79,6 +90,8 @@ class Wording:
                 "enum",
                 f"{found(value)} is not possible here; one of {', '.join(choices)}{suggestion(str(value), choices)}",
             )
+        if kind in _BOUNDS:
+            return "range", f"{self._named(path)} cannot be {found(value)}; {_BOUNDS[kind].format_map(context)}"
         wanted = _WANTED.get(kind)
         if wanted is None:
             return "value", f"{self._named(path)} cannot be {found(value)}"
@@ -94,14 +107,15 @@ class Wording:
         return "unknown-key", f"unknown key {found(key)}{inside}{suggestion(key, known) or listed(known)}"
 
     def _missing(self, path: Path) -> str:
-        field = keys_of(self.model_at(path[:-1])).get(str(path[-1]))
+        model = self.model_at(path[:-1])
+        field = None if model is None else keys_of(model).get(str(path[-1]))
         example = next(iter(field.examples or ()), None) if field is not None else None
         like = f"; write it like {path[-1]}: {example}" if example is not None else ""
         return f"{found(path[-1])} is required in {self._spoken(path[:-1]) or self.document}{like}"
 
     def _spoken(self, section: Path) -> str:
         model = self.model_at(section)
-        return (model.spoken if issubclass(model, Model) else "") or spelled(section)
+        return (model.spoken if model is not None and issubclass(model, Model) else "") or spelled(section)
 
     def _named(self, path: Path) -> str:
         if not path:
@@ -109,35 +123,35 @@ class Wording:
         return f'"{path[-1]}"' if isinstance(path[-1], str) else f'each of "{path[-2]}"'
 
     def _known(self, section: Path) -> list[str]:
-        return list(keys_of(self.model_at(section)))
+        model = self.model_at(section)
+        return [] if model is None else list(keys_of(model))
 
     def _choices(self, path: Path) -> list[str]:
         return [str(choice) for choice in get_args(_plain(self._annotation_at(path)))]
 
-    def model_at(self, path: Path) -> type[BaseModel]:
-        """The model that stands at `path`."""
+    def model_at(self, path: Path) -> type[BaseModel] | None:
+        """The model that stands at `path`, if one does."""
         model = _plain(self._annotation_at(path))
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise TypeError(f"no model stands at {spelled(path)}")
-        return model
+        return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
     def _annotation_at(self, path: Path) -> Any:
         annotation: Any = self.root
         for part in path:
             annotation = _plain(annotation)
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                annotation = keys_of(annotation)[str(part)].annotation
+                field = keys_of(annotation).get(str(part))
+                annotation = None if field is None else field.annotation
                 continue
-            arguments = get_args(annotation)
-            mapping = isinstance(origin := get_origin(annotation), type) and issubclass(origin, Mapping)
-            annotation = arguments[1] if mapping else arguments[0]
+            origin, arguments = get_origin(annotation), get_args(annotation)
+            is_mapping = isinstance(origin, type) and issubclass(origin, Mapping)
+            annotation = arguments[1 if is_mapping else 0] if arguments else None
         return annotation
 
 
 def _plain(annotation: Any) -> Any:
     """Without ``Annotated`` and ``| None``."""
     while get_origin(annotation) is Annotated or type(None) in get_args(annotation):
-        annotation = next(one for one in get_args(annotation) if one is not type(None))
+        annotation = next((one for one in get_args(annotation) if one is not type(None)), None)
     return annotation
 
 
@@ -145,9 +159,11 @@ def _path(error: ErrorDetails) -> Path:
     return tuple(part for part in error["loc"] if part != "[key]")
 
 
-def listed(known: Iterable[str]) -> str:
+def listed(known: Collection[str]) -> str:
     """``; known are "a", "b" and "c"``, for a word that is near none of them."""
-    *most, last = (found(key) for key in sorted(known))
+    *most, last = (found(key) for key in sorted(known)) if known else ("",)
+    if not last:
+        return ""
     return f"; known are {', '.join(most)} and {last}" if most else f"; only {last} is known"
 
 

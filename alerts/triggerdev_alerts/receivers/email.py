@@ -170,6 +170,9 @@ class Email:
             return sock
         raise _RefusedError(refusal or "the name has no address")
 
+    async def close(self) -> None:
+        """Each attempt closes what it opened."""
+
 
 class _Progress:
     """How far an attempt came."""

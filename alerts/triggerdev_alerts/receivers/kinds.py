@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triggerdev_alerts.documents.model import Model
+from triggerdev_alerts.receivers import email, pagerduty, slack, webhook
 from triggerdev_alerts.receivers.port import Receiver
 
 
@@ -23,6 +24,11 @@ class ReceiverKind:
     """(the receiver's name, its settings, the `Door`, …) → the receiver."""
 
 
-_ROWS: tuple[ReceiverKind, ...] = ()
+_ROWS: tuple[ReceiverKind, ...] = (
+    ReceiverKind("webhook", webhook.Settings, webhook.Webhook),
+    ReceiverKind("slack", slack.Settings, slack.Slack),
+    ReceiverKind("pagerduty", pagerduty.Settings, pagerduty.PagerDuty),
+    ReceiverKind("email", email.Settings, lambda name, settings, _door: email.Email(name, settings)),
+)
 
 KINDS: dict[str, ReceiverKind] = {row.name: row for row in _ROWS}

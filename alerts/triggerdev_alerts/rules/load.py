@@ -1,0 +1,37 @@
+"""The door: the texts of files in, one `RuleSet` or all mistakes of all files at once out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from triggerdev_alerts.documents.mistakes import Mistake, in_order
+from triggerdev_alerts.errors import RulesError
+from triggerdev_alerts.rules.assembly import assemble
+from triggerdev_alerts.rules.lints import warnings_of
+from triggerdev_alerts.rules.model import RuleSet
+from triggerdev_alerts.rules.references import reference_mistakes
+from triggerdev_alerts.rules.sources import RuleFile, read_source
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRules:
+    """Rules that can be used, and what is odd about them."""
+
+    ruleset: RuleSet
+    cases: tuple[object, ...]
+    warnings: tuple[Mistake, ...]
+
+
+def read_rules(files: Sequence[RuleFile], *, disable: Collection[str] = ()) -> LoadedRules:
+    """All files as one. Own rules replace shipped ones of the same name; `disable` names rules that are off.
+
+    Raises `RulesError` with every mistake there is.
+    """
+    sources = sorted((read_source(file) for file in files), key=lambda source: not source.file.shipped)
+    mistakes = [mistake for source in sources for mistake in source.mistakes]
+    mistakes += reference_mistakes(sources, disable)
+    if mistakes:
+        raise RulesError(in_order(mistakes))
+    ruleset = assemble(sources, disable)
+    return LoadedRules(ruleset, (), tuple(in_order(warnings_of(sources, ruleset))))
