@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from triggerdev_exporter import __version__
+from triggerdev_exporter.commands.rules import rules
 
 _CONFIG = click.option(
     "--config",
@@ -35,6 +36,9 @@ def cli() -> None:
 
     Without a command it runs the daemon: TRIGGER_SECRET_KEY is enough. To see it without an account: demo.
     """
+
+
+cli.add_command(rules)
 
 
 @cli.command()

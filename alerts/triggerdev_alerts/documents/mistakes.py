@@ -59,7 +59,7 @@ class Mistake:
 
 def render(mistake: Mistake) -> str:
     """The mistake as it is printed, without a line end."""
-    head = f"{mistake.severity}[{mistake.code}]: {_printable(mask(mistake.text[:_LONGEST_TEXT]))}"
+    head = f"{mistake.severity}[{mistake.code}]: {shown(mistake)}"
     place = mistake.place
     if place is None:
         return head
@@ -70,6 +70,11 @@ def render(mistake: Mistake) -> str:
     if not place.source or len(place.source) > _LONGEST_TEXT:
         return head
     return f"{head}\n{_excerpt(mask(place.source), place.column)}"
+
+
+def shown(mistake: Mistake) -> str:
+    """Its text without secrets and without characters that a terminal obeys."""
+    return _printable(mask(mistake.text[:_LONGEST_TEXT]))
 
 
 def _excerpt(source: str, column: int) -> str:

@@ -70,15 +70,32 @@ def as_written(parse: Callable[[object], object]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def between(low: float, high: float, show: Callable[[Any], str]) -> AfterValidator:
-    """Within the bounds, both possible; `show` writes a value for a person."""
+@dataclass(frozen=True, slots=True)
+class Between:
+    """See `between`."""
 
-    def check(value: Any) -> Any:
-        if not low <= value <= high:
-            raise Unfit("range", f"{show(value)} is out of range; between {show(low)} and {show(high)} is possible")
+    low: float
+    high: float
+    show: Callable[[Any], str]
+
+    def check(self, value: Any) -> Any:
+        if not self.low <= value <= self.high:
+            low, high = self.show(self.low), self.show(self.high)
+            raise Unfit("range", f"{self.show(value)} is out of range; between {low} and {high} is possible")
         return value
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        is_plain = described.get("type") in ("integer", "number")
+        return {**described, "minimum": self.low, "maximum": self.high} if is_plain else described
+
+
+def between(low: float, high: float, show: Callable[[Any], str]) -> Between:
+    """Within the bounds, both possible; `show` writes a value for a person."""
+    return Between(low, high, show)
 
 
 def one_or_more(value: object) -> object:

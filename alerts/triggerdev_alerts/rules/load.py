@@ -23,14 +23,18 @@ class LoadedRules:
     warnings: tuple[Mistake, ...]
 
 
-def read_rules(files: Sequence[RuleFile], *, disable: Collection[str] = ()) -> LoadedRules:
+def read_rules(
+    files: Sequence[RuleFile], *, disable: Collection[str] = (), besides: Sequence[Mistake] = ()
+) -> LoadedRules:
     """All files as one. Own rules replace shipped ones of the same name; `disable` names rules that are off.
+
+    `besides` are mistakes that are known already, of files that could not be read.
 
     Raises `RulesError` with every mistake there is.
     """
     sources = sorted((read_source(file) for file in files), key=lambda source: not source.file.shipped)
     mistakes = [mistake for source in sources for mistake in source.mistakes]
-    mistakes += reference_mistakes(sources, disable)
+    mistakes += [*reference_mistakes(sources, disable), *besides]
     if mistakes:
         raise RulesError(in_order(mistakes))
     ruleset = assemble(sources, disable)

@@ -165,10 +165,19 @@ def schema(key: Key) -> dict[str, Any]:
     if key.kind is Kind.STATUSES:
         status = {"enum": list(key.choices)}
         return {"anyOf": [status, {"type": "array", "items": status, "minItems": 1, "uniqueItems": True}]}
-    described = dict(QUANTITIES[key.kind].schema)
+    least, most = _bounds(key)
+    limits = {"minimum": _whole(least), "maximum": _whole(most)}
+    described = QUANTITIES[key.kind].schema
     if key.kind is Kind.COUNT:
-        described |= {"minimum": int(_bounds(key)[0] or 0), "maximum": int(_bounds(key)[1] or 0)}
-    return described
+        return described | limits
+    if key.kind in (Kind.TIMES, Kind.QUANTILE):
+        text, number = described["anyOf"]
+        return {"anyOf": [text, number | limits]}
+    return dict(described)
+
+
+def _whole(bound: float | None) -> float | None:
+    return int(bound) if bound is not None and bound == int(bound) else bound
 
 
 def example(key: Key) -> Value:

@@ -24,6 +24,7 @@ _NARROWING = {
     "version": "Only versions like these.",
     "tag": "Only runs with a tag like these.",
 }
+_NARROWING_EXAMPLES = {"task": "billing-*", "queue": ["task/*", "emails"], "version": "20261123.*", "tag": "team:*"}
 
 
 class WrittenCondition(Model):
@@ -91,7 +92,7 @@ def _model(row: ConditionType) -> type[WrittenCondition]:
     if not row.is_self:
         fields[TARGET] = (Globs | None, Field(None, description="Only targets like these.", examples=["shop-*"]))
     for name in row.narrows:
-        fields[name] = (Globs | None, Field(None, description=_NARROWING[name], examples=[f"billing-{name}-*"]))
+        fields[name] = (Globs | None, Field(None, description=_NARROWING[name], examples=[_NARROWING_EXAMPLES[name]]))
     if "task" in row.narrows:
         fields["include_test"] = (bool, Field(False, description="Whether test runs count.", examples=[True]))
     fields |= {key.name: _field(key) for key in row.keys}
@@ -112,9 +113,7 @@ class _OneCondition(Model):
     @whole(mode="before")
     @classmethod
     def _nothing_is_enough(cls, data: object) -> object:
-        """``when: queue_stalled`` and ``when: {queue_stalled: }`` say everything where no key is required."""
-        if isinstance(data, str) and data in MODELS:
-            return {data: {}}
+        """``when: {queue_stalled: }`` says everything where no key is required."""
         if not isinstance(data, dict):
             return data
         return {key: {} if value is None and key in MODELS else value for key, value in data.items()}

@@ -1,0 +1,50 @@
+"""``rules check``: mistakes in the format that was asked for, then one line of what was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from triggerdev_alerts.documents.mistakes import Mistake
+from triggerdev_alerts.documents.reports import REPORTS
+from triggerdev_alerts.errors import RulesError
+from triggerdev_alerts.rules.load import LoadedRules
+from triggerdev_exporter.commands.rule_files import chosen_rules
+
+
+def check_rules(files: tuple[str, ...], config_path: Path | None, format_: str) -> None:
+    """Print what is wrong and what is odd: text on stderr, else on stdout. Exit code 2 if anything is wrong."""
+    try:
+        loaded = chosen_rules(files, config_path)
+    except RulesError as error:
+        _tell(error.found, format_)
+        raise click.exceptions.Exit(error.exit_code) from None
+    _tell(loaded.warnings, format_)
+    if format_ == "text":
+        click.echo(summary(loaded))
+
+
+def _tell(mistakes: tuple[Mistake, ...], format_: str) -> None:
+    report = REPORTS[format_](mistakes)
+    if report:
+        click.echo(report, err=format_ == "text")
+
+
+def summary(loaded: LoadedRules) -> str:
+    """``12 rules in 3 groups, 2 receivers, 4 tests: all fine``."""
+    ruleset = loaded.ruleset
+    off = sum(not rule.enabled for rule in ruleset.rules)
+    parts = [
+        _count(len(ruleset.rules), "rule")
+        + (f" ({off} off)" if off else "")
+        + f" in {_count(len(ruleset.groups), 'group')}",
+        _count(len(ruleset.receivers), "receiver"),
+        _count(len(loaded.cases), "test"),
+    ]
+    odd = f", {_count(len(loaded.warnings), 'warning')}" if loaded.warnings else ""
+    return f"The rules are fine: {', '.join(parts)}{odd}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,60 @@
+"""``rules …``: the tools around alert rules. A thin declaration a command; imports come late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+_FORMATS = ("text", "json", "github", "sarif")
+
+
+def takes_rules(command: _Command) -> _Command:
+    """``[FILES]… [--config FILE]``: the rules that a command works on; see `rule_files.chosen_rules`."""
+    files = click.argument("files", nargs=-1, type=click.Path(path_type=str))
+    config = click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Take the rules that this config names; default: $TRIGGERDEV_EXPORTER_CONFIG.",
+    )
+    return files(config(command))
+
+
+@click.group()
+def rules() -> None:
+    """Check, test and look at alert rules. Works without a key and without a network, unless it says otherwise."""
+
+
+@rules.command()
+@takes_rules
+@click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
+def check(files: tuple[str, ...], config_path: Path | None, format_: str) -> None:
+    """Tell every mistake in FILES (or in the rules of the config) at once; exit code 2 if there are any."""
+    from triggerdev_exporter.commands.rule_check import check_rules
+
+    check_rules(files, config_path, format_)
+
+
+@rules.command()
+@takes_rules
+@click.option("--effective", is_flag=True, help="All values as YAML: defaults and inherited ones too.")
+def show(files: tuple[str, ...], config_path: Path | None, effective: bool) -> None:
+    """List the rules, or print everything that holds with --effective."""
+    from triggerdev_alerts.rules.effective import effective as written
+    from triggerdev_exporter.commands.rule_files import chosen_rules
+    from triggerdev_exporter.commands.rule_list import listed
+
+    ruleset = chosen_rules(files, config_path).ruleset
+    click.echo(written(ruleset) if effective else listed(ruleset), nl=not effective)
+
+
+@rules.command()
+def schema() -> None:
+    """Print the JSON Schema of a file of rules, for editors and CI."""
+    from triggerdev_alerts.rules.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
