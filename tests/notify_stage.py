@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from triggerdev_alerts.alert import Alert, Change, Labels, Reason, State, Transition, fingerprint
 from triggerdev_alerts.book import Book, ClockEntry, Draft, Kind
@@ -12,10 +13,13 @@ from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.notification import AlertNotice, Notification
 from triggerdev_alerts.notify.dispatch import dispatch
 from triggerdev_alerts.notify.flush import flush
+from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.next_due import next_due
 from triggerdev_alerts.notify.rebind import rebind
-from triggerdev_alerts.rules.model import Flapping, Group, Route, Rule, RuleSet
+from triggerdev_alerts.notify.silences import add_silence
+from triggerdev_alerts.rules.model import Flapping, Group, OnNoData, Route, Rule, RuleSet
 
+T = TypeVar("T")
 WHEN = Condition(type="queue_depth", by=("queue",))
 
 
@@ -37,9 +41,10 @@ def rules(
     *,
     flapping: Flapping | None = None,
     names: Iterable[str] = ("X",),
+    on_no_data: OnNoData = OnNoData.KEEP_STATE,
     **settings: object,
 ) -> RuleSet:
-    made = tuple(Rule(name=name, group="g", when=WHEN, flapping=flapping) for name in names)
+    made = tuple(Rule(name=name, group="g", when=WHEN, flapping=flapping, on_no_data=on_no_data) for name in names)
     routes = routes or Route(receiver="W", path="0", startup_summarize=False)
     return RuleSet(groups=(Group("g", made),), routes=routes, **settings)  # type: ignore[arg-type]
 
@@ -56,6 +61,10 @@ def notice_of(alert: Alert, ended_at: Instant | None, reason: Reason) -> AlertNo
     )
 
 
+def silence(draft: Draft, text: str, now: Instant, duration: int) -> None:
+    add_silence(draft, parse_matchers(text), duration=duration, author="ann", comment="known", now=now)
+
+
 class Stage:
     """Alerting without rules and without a store: `fire` and `end` say what the evaluation would."""
 
@@ -67,6 +76,7 @@ class Stage:
         self.told: list[Notification] = []
         self.firing: dict[str, Alert] = {}
         self._transitions: list[Transition] = []
+        self._plan: dict[Instant, list[Callable[[], object]]] = {}
 
     def fire(self, at: Instant, **labels: str) -> Alert:
         labels = {"alertname": "X", "target": "shop"} | labels
@@ -90,6 +100,15 @@ class Stage:
         del self.firing[alert.fingerprint]
         self._transitions.append(Transition(at=at, change=Change.RESOLVED, reason=reason, alert=alert))
 
+    def toggle(self, at: Instant, **labels: str) -> None:
+        """Fires if it does not, ends if it does."""
+        labels = {"alertname": "X", "target": "shop"} | labels
+        known = self.firing.get(fingerprint(f"g/{labels['alertname']}", labels_of(**labels)))
+        if known is None:
+            self.fire(at, **labels)
+        elif known.fired_at != at:
+            self.end(at, known)
+
     def step(self, now: Instant) -> list[Notification]:
         """What the engine does after the evaluation, and the commit."""
         draft = Draft(self.book)
@@ -101,25 +120,36 @@ class Stage:
                 draft.put(Kind.ALERT, fired.fingerprint, fired)
         dispatch(draft, self.ruleset, self._transitions, notice_of, now)
         said = flush(draft, self.ruleset, notice_of, now)
+        draft.put(Kind.CLOCK, "", ClockEntry(stepped_at=now, started=True))
         self._transitions = []
         self.book.absorb(draft.changes)
         self.told += said
         return said
 
     def run(self, until: Instant, now: Instant) -> None:
-        """Step from `now` at every instant that `next_due` names, to `until`, and at `until` itself."""
-        while True:
-            self.step(now)
-            if now >= until:
-                return
-            due = next_due(self.book, self.ruleset, now)
-            now = until if due is None else max(now + 1, min(due, until))
+        """Step from `now`, with what was switched since the last step, to `until`."""
+        self.at(now, lambda: None)
+        self.play(until)
 
-    def play(self, changes: Mapping[Instant, Callable[[], object]], until: Instant) -> None:
-        """Make the changes at their instants, and step whenever something is due in between."""
-        for at, following in zip(sorted(changes), [*sorted(changes)[1:], until], strict=True):
-            changes[at]()
-            self.run(following - 1 if following != until else until, at)
+    def at(self, instant: Instant, change: Callable[[], T]) -> Callable[[], T]:
+        """Plan a change for `play`; what is returned gives its outcome once it was made."""
+        outcome: list[T] = []
+        self._plan.setdefault(instant, []).append(lambda: outcome.append(change()))
+        return lambda: outcome[0]
+
+    def play(self, until: Instant, *, each: int = 0) -> None:
+        """Make the planned changes at their instants and step whenever something is due, to `until`.
+
+        With `each` milliseconds it steps that often instead, due or not.
+        """
+        now = min(self._plan)
+        while now <= until:
+            for change in self._plan.pop(now, []):
+                change()
+            self.step(now)
+            due = now + each if each else next_due(self.book, self.ruleset, now)
+            assert due is None or each or due > now, "a step leaves nothing that is due"
+            now = min([*self._plan, until + 1 if due is None else due])
 
     def draft(self, change: Callable[[Draft], object]) -> None:
         draft = Draft(self.book)

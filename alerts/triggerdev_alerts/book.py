@@ -148,14 +148,12 @@ class ReceiverEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClockEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Key: empty."""
+    """Key: empty; the one of the first step of this state is kept as ``first``, for those who summarise a start."""
 
     stepped_at: Instant = 0
     """Wall time of the last committed step."""
     started: bool = False
     """Whether this state ever ran: the first start may summarise."""
-    first_at: Instant = 0
-    """When the first step of this state dispatched; set by `notify/dispatch`. Change this entry with `replace`."""
 
 
 Entry = Alert | RuleEntry | EndedAlert | Flap | GroupEntry | Silence | ReceiverEntry | ClockEntry

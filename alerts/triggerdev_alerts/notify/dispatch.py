@@ -18,6 +18,8 @@ from triggerdev_alerts.rules.model import Route, RuleSet
 NoticeOf = Callable[[Alert, Instant | None, Reason], AlertNotice]
 """How an alert is told: (alert, when it ended, why it fires or ended)."""
 
+FIRST_STEP = "first"
+"""Key of the clock entry of the first step."""
 BASELINE = 5 * MINUTE
 """How long after the first step of a new state alerts are taken for an old mess, and told together."""
 
@@ -80,10 +82,11 @@ def places_of(
 
 def _is_baseline(draft: Draft, now: Instant) -> bool:
     clock = draft.get(Kind.CLOCK, "", ClockEntry) or ClockEntry()
-    if not clock.started and not clock.first_at:
-        clock = replace(clock, first_at=now)
-        draft.put(Kind.CLOCK, "", clock)
-    return bool(clock.first_at) and now < clock.first_at + BASELINE
+    first = draft.get(Kind.CLOCK, FIRST_STEP, ClockEntry)
+    if first is None and not clock.started:
+        first = ClockEntry(stepped_at=now, started=True)
+        draft.put(Kind.CLOCK, FIRST_STEP, first)
+    return first is not None and now < first.stepped_at + BASELINE
 
 
 def _end(draft: Draft, ended: Mapping[str, Transition], notice: NoticeOf) -> None:
