@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from triggerdev_alerts.documents.mistakes import Mistake, in_order
+from triggerdev_alerts.documents.mistakes import Mistake, Place, in_order
 from triggerdev_alerts.errors import RulesError
+from triggerdev_alerts.history.written import WrittenTest
 from triggerdev_alerts.rules.assembly import assemble
 from triggerdev_alerts.rules.lints import warnings_of
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_alerts.rules.references import reference_mistakes
-from triggerdev_alerts.rules.sources import RuleFile, read_source
+from triggerdev_alerts.rules.sources import RuleFile, Source, read_source
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One of ``tests``, and where it stands."""
+
+    test: WrittenTest
+    place: Place
+    expected: tuple[Place, ...]
+    """The place of each expectation."""
+    shipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +31,7 @@ class LoadedRules:
     """Rules that can be used, and what is odd about them."""
 
     ruleset: RuleSet
-    cases: tuple[object, ...]
+    cases: tuple[Case, ...]
     warnings: tuple[Mistake, ...]
 
 
@@ -38,4 +50,11 @@ def read_rules(
     if mistakes:
         raise RulesError(in_order(mistakes))
     ruleset = assemble(sources, disable)
-    return LoadedRules(ruleset, (), tuple(in_order(warnings_of(sources, ruleset))))
+    return LoadedRules(ruleset, tuple(_cases(sources)), tuple(in_order(warnings_of(sources, ruleset))))
+
+
+def _cases(sources: Sequence[Source]) -> Iterable[Case]:
+    for source in sources:
+        for path, test in source.tests():
+            expected = tuple(source.place((*path, "expect", n)) for n in range(len(test.expect)))
+            yield Case(test, source.place(path), expected, source.file.shipped)

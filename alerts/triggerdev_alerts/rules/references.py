@@ -14,7 +14,6 @@ from triggerdev_alerts.message.template import problems
 from triggerdev_alerts.rules.sources import Source
 
 _ONCE = ("routes", "fallback", "ping", "flood_ceiling")
-_LABELS_BESIDES = frozenset({"owner"})
 
 
 def reference_mistakes(sources: Sequence[Source], disable: Collection[str]) -> list[Mistake]:
@@ -23,6 +22,7 @@ def reference_mistakes(sources: Sequence[Source], disable: Collection[str]) -> l
         *_twice(sources),
         *_missing_receivers(sources),
         *_missing_intervals(sources),
+        *_expectations(sources),
         *_roots(sources),
         *_templates(sources),
         *_disabled(sources, disable),
@@ -90,6 +90,32 @@ def _missing_intervals(sources: Sequence[Source]) -> Iterable[Mistake]:
                         yield _no(source, "time interval", name, known, (*path, key, n))
 
 
+def _expectations(sources: Sequence[Source]) -> Iterable[Mistake]:
+    """Tests expect of alerts and receivers that exist: of another one ``inactive`` would always be true."""
+    receivers = _defined(sources, "receivers")
+    alerts = {name: place for source in sources for name, place in _named_alerts(source)}
+    for source in sources:
+        for path, test in source.tests():
+            for n, one in enumerate(test.expect):
+                here: Path = (*path, "expect", n)
+                if one.alert is not None and one.alert not in alerts:
+                    yield _no(source, "alert", one.alert, alerts, (*here, "alert"))
+                if one.receiver is not None and one.receiver not in receivers:
+                    yield _no(source, "receiver", one.receiver, receivers, (*here, "receiver"))
+
+
+def _named_alerts(source: Source) -> Iterable[tuple[str, Place]]:
+    """Of all rules, also of those with mistakes: these are told there, and not again wherever they are named."""
+    data = source.document.data
+    groups = data.get("groups") if isinstance(data, dict) else None
+    for n, group in enumerate(groups if isinstance(groups, tuple) else ()):
+        rules = group.get("rules") if isinstance(group, dict) else None
+        for m, rule in enumerate(rules if isinstance(rules, tuple) else ()):
+            name = rule.get("alert") if isinstance(rule, dict) else None
+            if isinstance(name, str):
+                yield name, source.place(("groups", n, "rules", m, "alert"))
+
+
 def _defined(sources: Sequence[Source], section: str) -> dict[str, Place]:
     return {
         name: source.place((section, name), True) for source in reversed(sources) for name in source.section(section)
@@ -131,7 +157,7 @@ def _templates(sources: Sequence[Source]) -> Iterable[Mistake]:
 
 
 def _disabled(sources: Sequence[Source], disable: Collection[str]) -> Iterable[Mistake]:
-    known = [rule.alert for source in sources for _, rule in source.rules()]
+    known = [name for source in sources for name, _ in _named_alerts(source)]
     for name in disable:
         if name not in known:
             near = nearest(name, known)

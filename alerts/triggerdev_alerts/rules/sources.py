@@ -18,6 +18,7 @@ from triggerdev_alerts.documents.mistakes import Mistake, Place, found, suggesti
 from triggerdev_alerts.documents.model import keys_of, written_in
 from triggerdev_alerts.documents.positions import Document, Path, Plain, read_yaml
 from triggerdev_alerts.documents.wording import Wording, listed
+from triggerdev_alerts.history.written import WrittenTest
 from triggerdev_alerts.rules.when import MODELS
 from triggerdev_alerts.rules.written import FORGIVING, WrittenGroup, WrittenRoute, WrittenRule, WrittenRules
 
@@ -64,6 +65,9 @@ class Source:
             for n, rule in enumerate(group.rules)
             if rule is not None
         ]
+
+    def tests(self) -> list[tuple[Path, WrittenTest]]:
+        return [(("tests", n), test) for n, test in enumerate(self.shape.tests) if test is not None]
 
     def routes(self) -> list[tuple[Path, WrittenRoute]]:
         """The tree, parents before children, in order."""

@@ -38,6 +38,7 @@ from triggerdev_alerts.documents.model import (
     one_or_more,
 )
 from triggerdev_alerts.documents.units import format_duration, parse_duration
+from triggerdev_alerts.history.written import WrittenTest
 from triggerdev_alerts.instants import DAY, HOUR, MINUTE, SECOND
 from triggerdev_alerts.receivers import webhook
 from triggerdev_alerts.receivers.kinds import KINDS
@@ -579,7 +580,11 @@ class WrittenRules(Model):
     groups: tuple[Annotated[WrittenGroup | None, _ENTRY], ...] = Field(
         (), description="The rules, in groups.", examples=[[{"name": "reliability", "rules": []}]]
     )
-    tests: tuple[object, ...] = Field((), description="Stories that the rules of this file must pass.", examples=[[]])
+    tests: tuple[Annotated[WrittenTest | None, _ENTRY], ...] = Field(
+        (),
+        description="Stories that the rules must pass.",
+        examples=[[{"name": "quiet", "expect": [{"at": "10m", "alert": "QueueBacklog", "state": "inactive"}]}]],
+    )
     fallback: Name | None = Field(
         None, description="The receiver that is told when another one fails. In one file at most.", examples=["pager"]
     )
