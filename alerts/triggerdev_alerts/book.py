@@ -46,6 +46,8 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     """What is wrong with the rule itself or what it reads, in words; empty when nothing is."""
     error_since: Instant = 0
+    seen: dict[str, tuple[tuple[str, ...], ...]] = {}
+    """Target → its series at the last evaluation; only for a rule that fires when one of them is gone."""
 
 
 class EndedAlert(msgspec.Struct, frozen=True, kw_only=True):
