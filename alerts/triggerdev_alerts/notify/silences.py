@@ -84,7 +84,10 @@ def prune_silences(draft: Draft, now: Instant) -> None:
 def _check_matchers(matchers: Sequence[Matcher]) -> None:
     # An alert without labels fits only what fits everything.
     if all(matches(matcher, ()) for matcher in matchers):
-        raise Unfit("silence", "this would silence every alert; name at least one label, like alertname=QueueStalled")
+        raise Unfit(
+            "silence",
+            "this fits an alert without labels, so nearly all; add one that must be there, like alertname=QueueStalled",
+        )
 
 
 def _check_span(start: Instant, duration: int, now: Instant) -> None:

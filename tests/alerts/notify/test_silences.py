@@ -133,10 +133,13 @@ def test_one_that_has_not_begun_is_expired_before_it_begins() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"text": ""}, "this would silence every alert; name at least one label, like alertname=QueueStalled"),
+        (
+            {"text": ""},
+            "this fits an alert without labels, so nearly all; add one that must be there, like alertname=QueueStalled",
+        ),
         (
             {"text": "task=~* queue!=x"},
-            "this would silence every alert; name at least one label, like alertname=QueueStalled",
+            "this fits an alert without labels, so nearly all; add one that must be there, like alertname=QueueStalled",
         ),
         ({"duration": 1000}, 'a silence lasts at least a minute; write "1h" or "30m"'),
         ({"duration": 400 * DAY}, "a silence lasts at most 366d; switch the rule off instead"),
