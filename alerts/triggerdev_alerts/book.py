@@ -124,6 +124,7 @@ class Collapsed(msgspec.Struct, frozen=True, kw_only=True):
 
     group_key: str
     line: str
+    """Empty, as `alert`, for those that a digest only counts."""
     alert: AlertNotice | None = None
     """Its first alert, without evidence."""
     alerts: int = 0

@@ -50,7 +50,10 @@ def _admit_to(
         if _has_room(len(sent) + len(passed), ceiling):
             passed.append(notification)
         else:
-            collapsed[notification.group_key] = _collapse(notification)
+            # Beyond what a digest shows, a number is enough: a flood must not grow what is stored.
+            known = collapsed.get(notification.group_key)
+            is_shown = len(collapsed) < MOST_LINES if known is None else bool(known.line)
+            collapsed[notification.group_key] = _collapse(notification, is_shown=is_shown)
     sent += [now] * len(passed)
     return replace(entry, sent=tuple(sent), collapsed=tuple(collapsed.values())), passed
 
@@ -75,14 +78,12 @@ def _rank(notification: Notification) -> tuple[int, str, int]:
     return min(ranks, default=len(known)), notification.group_key, notification.seq
 
 
-def _collapse(notification: Notification) -> Collapsed:
-    first = notification.alerts[0] if notification.alerts else None
-    return Collapsed(
-        group_key=notification.group_key,
-        line=_line(notification),
-        alert=None if first is None else replace(first, evidence=Evidence()),
-        alerts=len(notification.alerts) + notification.truncated,
-    )
+def _collapse(notification: Notification, *, is_shown: bool) -> Collapsed:
+    count = len(notification.alerts) + notification.truncated
+    if not is_shown:
+        return Collapsed(group_key=notification.group_key, line="", alerts=count)
+    alert = replace(notification.alerts[0], evidence=Evidence()) if notification.alerts else None
+    return Collapsed(group_key=notification.group_key, line=_line(notification), alert=alert, alerts=count)
 
 
 def _line(notification: Notification) -> str:

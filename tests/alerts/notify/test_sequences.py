@@ -252,6 +252,19 @@ def test_v1_a_hundred_tasks_are_one_message_and_the_next_is_one_more() -> None:
     assert stage.lines[1].startswith("12:05:30")
 
 
+def test_d11_one_group_is_one_key_through_its_life() -> None:
+    stage = Stage()
+    for task, start in (("a", "12:00:00"), ("b", "12:01:00"), ("c", "12:01:00")):
+        lasting(stage, start, "12:20:00", task=task)
+    stage.play(t("13:00:00"))
+    assert [(each.kind, len(each.alerts)) for each in stage.told] == [
+        (NoticeKind.FIRING, 1),
+        (NoticeKind.FIRING, 3),
+        (NoticeKind.RESOLVED, 3),
+    ]
+    assert len({each.group_key for each in stage.told}) == 1
+
+
 def silenced(stage: Stage, start: str, minutes: int, text: str = "alertname=X") -> None:
     stage.at(t(start), lambda: stage.draft(lambda draft: silence(draft, text, t(start), minutes * MINUTE)))
 
