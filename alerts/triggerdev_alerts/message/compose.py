@@ -15,7 +15,7 @@ from triggerdev_alerts.conditions.keys import Kind
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message import template
 from triggerdev_alerts.message.values import Moment, Quantity, show_duration, show_instant, show_key, show_pair
-from triggerdev_alerts.message.words import blindness_in_words, reason_in_words
+from triggerdev_alerts.message.words import HELD, blindness_in_words, reason_in_words
 from triggerdev_alerts.notification import AlertNotice
 from triggerdev_alerts.rules.model import Rule
 from triggerdev_alerts.signals import Evidence, RunLink, Unit
@@ -96,7 +96,7 @@ def _held(alert: Alert, ended_at: Instant | None) -> str:
     if not alert.stale_since or ended_at is not None:
         return ""
     why = blindness_in_words(alert.stale_reason) or "nothing can be read"
-    return f"; held as it was since {show_instant(alert.stale_since)}: {why}"
+    return f"; {HELD} {show_instant(alert.stale_since)}: {why}"
 
 
 def _default_summary(notice: AlertNotice, sentence: str) -> str:

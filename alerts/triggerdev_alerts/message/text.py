@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from triggerdev_alerts.instants import MINUTE, Instant
 from triggerdev_alerts.message.characters import cut, tame, tame_line
 from triggerdev_alerts.message.values import show_duration, show_instant
-from triggerdev_alerts.message.words import reason_in_words
+from triggerdev_alerts.message.words import HELD, reason_in_words
 from triggerdev_alerts.notification import AlertNotice, NoticeKind, Notification, Why
 from triggerdev_alerts.rules.model import SEVERITIES
 from triggerdev_alerts.signals import ErrorCount
@@ -21,7 +21,6 @@ LISTED = 10
 """How many alerts are listed; the rest is a number."""
 _SHOWN_ERRORS, _SHOWN_RUNS = 5, 5
 _LONGEST_LINE, _LONGEST_DESCRIPTION = 500, 1_500
-_NOT_MATCHED = ("severity", "owner")
 
 
 def title(notification: Notification) -> str:
@@ -30,7 +29,7 @@ def title(notification: Notification) -> str:
     firing, resolved = counts(notification)
     match notification.kind:
         case NoticeKind.DIGEST:
-            words.append(f"DIGEST {len(notification.groups)}")
+            words.append("DIGEST")
         case NoticeKind.FLAPPING:
             words.append("FLAPPING")
         case NoticeKind.RESOLVED:
@@ -55,7 +54,7 @@ def counts(notification: Notification) -> tuple[int, int]:
 def about(notification: Notification) -> str:
     """The group in words: ``TaskFailureRateHigh in shop-prod, owner payments``."""
     if notification.kind is NoticeKind.DIGEST:
-        return "more than may be sent one by one"
+        return f"{len(notification.groups):,} messages in one"
     labels = {"alertname": common_label(notification, "alertname"), "target": common_label(notification, "target")}
     labels |= dict(notification.group_labels)
     name = labels.pop("alertname") or "several alerts"
@@ -103,11 +102,12 @@ def spoken(alert: AlertNotice) -> tuple[str, str]:
     summary = tame_line(dict(alert.annotations).get("summary", "") or alert.label("alertname"))
     if alert.status == "resolved":
         return summary, ""
-    says = tame_line(alert.says)
-    sentence = says.split("; held as it was", 1)[0].split(" (", 1)[0]
+    says, held, why = tame_line(alert.says).partition(HELD)
+    told = says.removesuffix("; ")
+    sentence = told.split(" (", 1)[0]
     if sentence and summary.endswith(sentence):
-        return summary + says.removeprefix(sentence), ""
-    return summary, says
+        return summary + told.removeprefix(sentence), held + why
+    return summary, says + held + why
 
 
 def since(alert: AlertNotice, at: Instant) -> str:
@@ -119,7 +119,7 @@ def since(alert: AlertNotice, at: Instant) -> str:
 def ending(alert: AlertNotice) -> str:
     """How a resolved alert ended: ``resolved after 19 min: the condition is no longer true``."""
     lasted = max((alert.ends_at or alert.starts_at) - alert.starts_at, 0)
-    return f"resolved after {show_duration(lasted)}: {reason_in_words(alert.reason)}"
+    return tame_line(f"resolved after {show_duration(lasted)}: {reason_in_words(alert.reason)}")
 
 
 def error_line(error: ErrorCount) -> str:
@@ -133,8 +133,9 @@ def silence_line(notification: Notification) -> str:
         return ""
     labels = dict(notification.group_labels)
     if len(notification.alerts) == 1 and not notification.truncated:
-        labels = dict(notification.alerts[0].labels)
-    labels = {name: value for name, value in labels.items() if value and name not in _NOT_MATCHED}
+        # The others tell it apart already, and it stays silenced if its owner or severity is changed.
+        labels = {name: value for name, value in notification.alerts[0].labels if name not in ("severity", "owner")}
+    labels = {name: value for name, value in labels.items() if value}
     told = notification.is_firing or notification.kind is NoticeKind.FLAPPING
     if not told or not labels or notification.is_test:
         return ""
@@ -188,8 +189,10 @@ def _alert_lines(alert: AlertNotice, at: Instant) -> Iterator[str]:
     if says:
         yield cut(says, _LONGEST_LINE)
     yield ending(alert) if alert.status == "resolved" else since(alert, at)
-    told = [f"{name} {value}" for name, value in alert.labels if name != "alertname"]
-    yield cut(tame_line(", ".join(told)), _LONGEST_LINE)
+    labels = dict(alert.labels)
+    told = [labels.pop("severity", ""), f"target {labels.pop('target')}" if labels.get("target") else ""]
+    told += [f"{name} {value}" for name, value in labels.items() if name != "alertname"]
+    yield cut(tame_line(", ".join(filter(None, told))), _LONGEST_LINE)
     if alert.status == "resolved":
         return
     annotations = dict(alert.annotations)

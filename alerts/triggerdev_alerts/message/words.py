@@ -5,6 +5,9 @@ from __future__ import annotations
 from triggerdev_alerts.alert import Reason
 from triggerdev_alerts.signals import Blind
 
+HELD = "held without news since"
+"""What begins the sentence about an alert that is kept because nothing can be read."""
+
 REASONS: dict[str, str] = {
     Reason.CONDITION_MET: "the condition holds",
     Reason.CONDITION_CLEARED: "the condition is no longer true",

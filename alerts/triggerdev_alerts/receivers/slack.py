@@ -175,7 +175,10 @@ class Slack:
     async def _by_token(self, token: str, envelope: Envelope) -> Attempt:
         earlier = continues(envelope.notification, envelope.handle, updates=self._settings.updates)
         if earlier is not None and self._settings.updates == "edit":
-            answer = await self._call(token, "chat.update", envelope, {"channel": earlier.channel, "ts": earlier.ts})
+            where = {"channel": earlier.channel, "ts": earlier.ts}
+            # What an update does not mention stays: a plain text must take the old blocks away.
+            nothing: dict[str, object] = {} if has_blocks(envelope.body) else {"blocks": [], "attachments": []}
+            answer = await self._call(token, "chat.update", envelope, {**nothing, **where})
             if answer.error not in LOST_MESSAGE:
                 return self._delivered(answer, envelope, earlier)
             earlier = None

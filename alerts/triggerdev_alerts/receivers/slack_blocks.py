@@ -16,7 +16,7 @@ from triggerdev_alerts.message import text
 from triggerdev_alerts.message.characters import size
 from triggerdev_alerts.message.values import show_duration
 from triggerdev_alerts.notification import AlertNotice, NoticeKind, Notification, Why
-from triggerdev_alerts.receivers.slack_text import cut_escaped, date, escape, fence, link, mrkdwn, plain, url
+from triggerdev_alerts.receivers.slack_text import date, escape, fence, lines, link, mrkdwn, plain, url
 
 Json: TypeAlias = "str | int | bool | Mapping[str, Json] | Sequence[Json]"
 Block = Mapping[str, Json]
@@ -42,7 +42,7 @@ def payload(notification: Notification, *, listed: int = text.LISTED, mentions: 
     return _dump(
         {
             **_base(notification),
-            "text": cut_escaped(escape(text.brief(notification, listed)), _FALLBACK),
+            "text": lines(text.brief(notification, listed), _FALLBACK),
             "blocks": [{"type": "header", "text": _plain(plain(text.title(notification), _HEADER))}],
             "attachments": [
                 {"color": _colour(notification), "blocks": list(_blocks(notification, listed, mentions or {}))}
@@ -54,7 +54,7 @@ def payload(notification: Notification, *, listed: int = text.LISTED, mentions: 
 def plain_payload(notification: Notification, *, listed: int = text.LISTED, mentions: Mapping[str, str]) -> str:
     """The message without blocks, for a Slack that refused them."""
     ping = _mention(notification, mentions)
-    body = cut_escaped(escape(text.full(notification, listed)), _PLAIN)
+    body = lines(text.full(notification, listed), _PLAIN)
     return _dump({**_base(notification), "text": f"{ping} {body}" if ping else body})
 
 
@@ -74,8 +74,8 @@ def _blocks(notification: Notification, listed: int, mentions: Mapping[str, str]
     if any(opening):
         yield _section("\n".join(filter(None, opening)))
     if notification.kind is NoticeKind.DIGEST:
-        lines = [f"• {mrkdwn(line, _ALL_ALERTS // max(listed, 1) - 3)}" for line in notification.groups[:listed]]
-        yield from _sections(lines)
+        room = _ALL_ALERTS // max(listed, 1) - 3
+        yield from _sections([f"• {mrkdwn(group, room)}" for group in notification.groups[:listed]])
     common = _common_links(shown)
     room = _ALL_ALERTS // max(len(shown), 1)
     for alert in shown:
@@ -126,8 +126,8 @@ def _few_details(alert: AlertNotice, room: int, common: Mapping[str, str]) -> It
     evidence = alert.evidence
     yield mrkdwn(evidence.notes[0], 200) if evidence.notes else ""
     yield fence((text.error_line(error) for error in evidence.errors[:2]), room // 2)
-    yield _row("", [link(run.url, run.id) for run in evidence.runs[:3]], room // 2)
-    yield from _uncommon(alert, common)
+    runs = [link(run.url, run.id) for run in evidence.runs[:3]]
+    yield _row("", [*_uncommon(alert, common), *runs], room // 2)
 
 
 def _row(name: str, links: Sequence[str], room: int) -> str:
@@ -153,19 +153,19 @@ def _head(alert: AlertNotice, at: Instant, room: int) -> str:
     """Summary, value against threshold, since when: always there."""
     summary, says = text.spoken(alert)
     severity = alert.label("severity")
-    lines = [f"*{mrkdwn(summary, min(room // 2, 700))}*"]
+    said = [f"*{mrkdwn(summary.replace('*', '∗'), min(room // 2, 700))}*"]
     if says:
-        lines.append(mrkdwn(says, min(room // 4, 500)))
+        said.append(mrkdwn(says, min(room // 4, 500)))
     if alert.status == "resolved":
-        lines.append(f"R{mrkdwn(text.ending(alert), 200)[1:]}")
-        return "\n".join(lines)
+        said.append(f"R{mrkdwn(text.ending(alert), 200)[1:]}")
+        return "\n".join(said)
     lasts = at - alert.starts_at
     told = [f"{mrkdwn(severity, 20)}, since" if severity else "since"]
     told.append(date(alert.starts_at) + (f" ({show_duration(lasts)})" if lasts >= MINUTE else ""))
     if alert.evidence.since_version:
         told.append(f" ·  began with version {mrkdwn(alert.evidence.since_version, 80)}")
-    lines.append(" ".join(told))
-    return "\n".join(lines)
+    said.append(" ".join(told))
+    return "\n".join(said)
 
 
 def _further(alert: AlertNotice) -> dict[str, str]:
@@ -219,10 +219,10 @@ def _colour(notification: Notification) -> str:
     return _COLOURS.get(text.worst_severity(notification), _COLOURS["warning"])
 
 
-def _sections(lines: Sequence[str]) -> Iterator[Block]:
+def _sections(written: Sequence[str]) -> Iterator[Block]:
     """Lines in as few sections as they fit into."""
     taken: list[str] = []
-    for line in lines:
+    for line in written:
         if taken and sum(size(known) + 1 for known in taken) + size(line) > _SECTION:
             yield _section("\n".join(taken))
             taken = []

@@ -50,16 +50,21 @@ def mrkdwn(text: str, most: int) -> str:
     return _GAP + shown if shown.startswith("&gt;") and most > size(shown) else shown
 
 
+def lines(text: str, most: int) -> str:
+    """Tame text of many lines, for a message without blocks."""
+    return cut_escaped(escape(text[:_LONGEST_SOURCE].replace("`", "ˋ")), most)
+
+
 def plain(text: str, most: int) -> str:
     """Data for a ``plain_text`` object, which knows no markup; what could be taken for a mention is parted still."""
     return cut(re.sub("<(?=[!@#])", f"<{_GAP}", tame_line(text[:_LONGEST_SOURCE])), most)
 
 
-def fence(lines: Iterable[str], most: int) -> str:
+def fence(code: Iterable[str], most: int) -> str:
     """Lines as code, at most `most` long with the fence; three backticks in them do not end it. Empty without room."""
     room = most - len("```\n\n```")
     kept: list[str] = []
-    for line in lines:
+    for line in code:
         left = room - sum(size(known) + 1 for known in kept)
         if left < 12:
             break
