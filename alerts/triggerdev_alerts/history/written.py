@@ -24,6 +24,7 @@ from triggerdev_alerts.documents.units import (
     parse_money,
     parse_percent,
 )
+from triggerdev_alerts.history.story import COLLECTORS
 from triggerdev_alerts.instants import DAY, MINUTE, iso
 from triggerdev_alerts.notification import NoticeKind
 from triggerdev_alerts.signals import ENDINGS, OPEN_STATUSES
@@ -31,7 +32,7 @@ from triggerdev_alerts.signals import ENDINGS, OPEN_STATUSES
 START = 1_767_614_400_000
 """A Monday noon: 2026-01-05T12:00:00Z."""
 TARGET = "prod"
-COLLECTORS = ("runs", "queues", "batches", "schedules", "deployments", "waitpoints")
+
 STATES = ("inactive", "pending", "firing", "recovering")
 BATCH_ENDS = ("COMPLETED", "ABORTED")
 DEPLOYMENT_STATUSES = ("PENDING", "INSTALLING", "BUILDING", "DEPLOYING", "DEPLOYED", "FAILED", "CANCELED", "TIMED_OUT")
