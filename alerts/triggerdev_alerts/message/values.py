@@ -95,7 +95,7 @@ def show_duration(millis: float) -> str:
         return show(millis, Unit.COUNT)
     if millis < 0:
         return f"-{show_duration(-millis)}"
-    if millis < SECOND:
+    if round(millis) < SECOND:
         return f"{round(millis)} ms"
     rest = round(millis)
     for index, (size, name) in enumerate(_PARTS):

@@ -74,7 +74,8 @@ def _blocks(notification: Notification, listed: int, mentions: Mapping[str, str]
     if any(opening):
         yield _section("\n".join(filter(None, opening)))
     if notification.kind is NoticeKind.DIGEST:
-        room = _ALL_ALERTS // max(listed, 1) - 3
+        shown = ()
+        room = min(_ALL_ALERTS // max(listed, 1) - 3, 600)
         yield from _sections([f"• {mrkdwn(group, room)}" for group in notification.groups[:listed]])
     common = _common_links(shown)
     room = _ALL_ALERTS // max(len(shown), 1)
