@@ -37,6 +37,8 @@ _MENTION = re.compile(
     r"(?:<@|@)?(?P<user>[UW][A-Z0-9]{2,30})>?|(?:<!subteam\^|@)?(?P<team>S[A-Z0-9]{2,30})>?", re.ASCII
 )
 _MOST_DOUBTS = 1_000
+_SKEW_S = 600
+"""How far our clock may be ahead of Slack's when a message is looked for by its time."""
 
 
 def _check_mention(written: str) -> str:
@@ -209,7 +211,7 @@ class Slack:
         """Our letter among what was posted since it was decided, if the token may look; else ``None``."""
         asked = {
             "channel": self._settings.channel if thread is None else thread.channel,
-            "oldest": f"{envelope.notification.at // 1000 - 60}",
+            "oldest": f"{envelope.notification.at // 1000 - _SKEW_S}",
             "include_all_metadata": "true",
             "limit": "100",
         }
