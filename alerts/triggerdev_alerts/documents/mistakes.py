@@ -14,9 +14,10 @@ from typing import Literal
 # What a Trigger.dev credential looks like, wherever it stands.
 _CREDENTIAL = re.compile(r"\b(?:tr_[a-z]+_|pk_[a-z]+_|eyJ)[\w.=-]{3,}|\btr_(?!preview_(?!\w))[\w-]{8,}")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-# A key that promises a secret, up to the end of the line; secret_key_file and secret_key_env hold none.
+# A key that promises a secret, up to the end of the line; secret_key_file and secret_key_env hold none. Who knows the
+# URL of a webhook may post to it.
 _PROMISED = re.compile(
-    r"""(?i)(?P<key>[\w-]*(?:secret|token|password|api_?key)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
+    r"""(?i)(?P<key>[\w-]*(?:secret|token|password|api_?key|routing_?key|\burl\b)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
 )
 _LONGEST_SOURCE = 160
 _LONGEST_VALUE = 60
@@ -126,7 +127,25 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     """The one of `words` that was probably meant."""
     folded = {known.casefold(): known for known in words}
     near = get_close_matches(word.casefold(), folded, n=1, cutoff=0.7)  # below, "alerts" is near "targets"
-    return folded[near[0]] if near else None
+    if near:
+        return folded[near[0]]
+    begun = [known for known in folded if len(word) >= 3 and known.startswith(word.casefold())]
+    return folded[begun[0]] if len(begun) == 1 else None
+
+
+def flow(value: object) -> str:
+    """A value as YAML in one line, for a sentence: ``{window: 15m, by: [task]}``."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(flow(one) for one in value) + "]"
+        case bool():
+            return "true" if value else "false"
+        case str() if not value or value[0] in "*&!{[|>%@`\"'" or ": " in value:
+            return f'"{value}"'
+        case _:
+            return str(value)
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:

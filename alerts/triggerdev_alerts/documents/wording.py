@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from triggerdev_alerts.documents.mistakes import Mistake, Place, Unfit, found, nearest, suggestion
+from triggerdev_alerts.documents.mistakes import Mistake, Place, Unfit, flow, found, nearest, suggestion
 from triggerdev_alerts.documents.model import Model, keys_of
 from triggerdev_alerts.documents.positions import Path
 
@@ -69,7 +69,7 @@ class Wording:
     def mistake(self, error: ErrorDetails, where: Where) -> Mistake:
         """One finding as a sentence with its place."""
         path = _path(error)
-        about_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",)
+        about_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",) or error["input"] is None
         code, text = self._sentence(error, path)
         blamed = getattr(error.get("ctx", {}).get("error"), "at", None)
         return Mistake(code, text, where(path if blamed is None else (*path, blamed), about_key))
@@ -110,7 +110,7 @@ class Wording:
         model = self.model_at(path[:-1])
         field = None if model is None else keys_of(model).get(str(path[-1]))
         example = next(iter(field.examples or ()), None) if field is not None else None
-        like = f"; write it like {path[-1]}: {example}" if example is not None else ""
+        like = f"; write it like {path[-1]}: {flow(example)}" if example is not None else ""
         return f"{found(path[-1])} is required in {self._spoken(path[:-1]) or self.document}{like}"
 
     def _spoken(self, section: Path) -> str:

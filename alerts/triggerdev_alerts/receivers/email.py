@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic import model_validator as whole
 
 from triggerdev_alerts.documents.mistakes import Unfit, found
-from triggerdev_alerts.documents.model import FileName, Model, one_or_more
+from triggerdev_alerts.documents.model import FileName, Listed, Model, one_or_more
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.text import full, title
 from triggerdev_alerts.notification import Notification
@@ -57,7 +57,7 @@ class Settings(Model):
         description="The mail server and its port.", examples=["smtp.example.com:587"]
     )
     from_: Address = Field(alias="from", description="The sender.", examples=["alerts@example.com"])
-    to: Annotated[tuple[Address, ...], BeforeValidator(one_or_more), Field(min_length=1)] = Field(
+    to: Annotated[tuple[Address, ...], Field(min_length=1), BeforeValidator(one_or_more), Listed()] = Field(
         description="One address or a list.", examples=["ops@example.com"]
     )
     username: str | None = Field(None, description="Who logs in; without it nobody does.")

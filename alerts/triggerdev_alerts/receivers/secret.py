@@ -60,7 +60,7 @@ def one_source(key: str, inline: SecretStr | None, file: str | None, env: str | 
     """The source that ``key``, ``key_file`` or ``key_env`` names. Raises `Unfit` unless there is exactly one."""
     source = optional_source(key, inline, file, env)
     if source is None:
-        raise Unfit("required", f"one of {key}_file, {key}_env and {key} is required")
+        raise Unfit("missing", f"one of {key}_file, {key}_env and {key} is required")
     return source
 
 

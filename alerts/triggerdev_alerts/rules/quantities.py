@@ -112,7 +112,8 @@ def parse(key: Key, value: object) -> Value:
     read = row.parse(value)
     least, most = _bounds(key)
     if least is not None and most is not None and not least <= read <= most:
-        raise Unfit("range", f"{_text(row, read)} is out of range; between {_text(row, least)} and {_text(row, most)}")
+        between = f"between {_text(row, least)} and {_text(row, most)}"
+        raise Unfit("range", f"{_text(row, read)} is out of range; {between} is possible")
     if key.kind is Kind.PERCENT_OR_COUNT and isinstance(read, float) and read > 1:
         raise Unfit("range", f"{found(value)} is out of range; a share is between 0% and 100%")
     if key.name == "window":

@@ -32,18 +32,14 @@ def reference_mistakes(sources: Sequence[Source], disable: Collection[str]) -> l
 def _twice(sources: Sequence[Source]) -> Iterable[Mistake]:
     for section in ("receivers", "time_intervals"):
         yield from _repeated(
-            (name, source, source.place((section, name), True), False)
-            for source in sources
-            for name in source.section(section)
+            (name, source.place((section, name), True), False) for source in sources for name in source.section(section)
         )
-    alerts = [
-        (rule.alert, source, source.place((*path, "alert")), source.file.shipped)
-        for source in sources
-        for path, rule in source.rules()
-    ]
-    yield from _repeated(alert for alert in alerts if not alert[3])
+    # An own rule of the name of a shipped one replaces it.
     yield from _repeated(
-        (group.name, source, source.place((*path, "name")), source.file.shipped)
+        (name, place, False) for source in sources if not source.file.shipped for name, place in _named_alerts(source)
+    )
+    yield from _repeated(
+        (group.name, source.place((*path, "name")), source.file.shipped)
         for source in sources
         for path, group in source.groups()
     )
@@ -54,9 +50,9 @@ def _twice(sources: Sequence[Source]) -> Iterable[Mistake]:
             yield Mistake("duplicate", text, place)
 
 
-def _repeated(names: Iterable[tuple[str, Source, Place, bool]]) -> Iterable[Mistake]:
+def _repeated(names: Iterable[tuple[str, Place, bool]]) -> Iterable[Mistake]:
     first: dict[str, tuple[Place, bool]] = {}
-    for name, _, place, shipped in names:
+    for name, place, shipped in names:
         if name not in first:
             first[name] = place, shipped
             continue
