@@ -58,7 +58,7 @@ def advance(
     """
     beat = Beat(now, interval, elapsed)
     if isinstance(judged, Unknown):
-        return _held(alerts, judged.text or judged.reason.value, beat)
+        return held(alerts, judged.reason.value, beat)
     outcomes = Counter([each.outcome for each in judged.values()])
     holding = [key for key, each in judged.items() if each.outcome is Outcome.TRUE] if Outcome.TRUE in outcomes else []
     if not (holding or alerts) and rule.on_no_data is not OnNoData.FIRING:
@@ -71,9 +71,11 @@ def absent_outcome(rule: Rule) -> Outcome:
     return ABSENT[CONDITIONS[rule.when.type].absent]
 
 
-def _held(alerts: Mapping[str, Alert], why: str, beat: Beat, problem: str = "") -> Advanced:
-    outcomes = Counter({Outcome.ERROR: max(1, len(alerts))})
-    return Advanced({name: hold(alert, why, beat) for name, alert in alerts.items()}, (), outcomes, problem)
+def held(alerts: Mapping[str, Alert], why: str, beat: Beat, problem: str = "") -> Advanced:
+    """Nothing is decided: all alerts stay, and say `why` (a `Blind`, or words)."""
+    kept = {name: hold(alert, why, beat) for name, alert in alerts.items()}
+    changed: dict[str, Alert | None] = {name: alert for name, alert in kept.items() if alert != alerts[name]}
+    return Advanced(changed, (), Counter({Outcome.ERROR: max(1, len(alerts))}), problem)
 
 
 class _Evaluation:
@@ -99,18 +101,21 @@ class _Evaluation:
         self.alive = 0
 
     def run(self, alerts: Mapping[str, Alert], holding: list[Key], seen: Collection[Key]) -> Advanced:
-        series = {key: self.labels_of(key) for key in holding}
+        series: dict[Key, Labels] = {}
         identity: dict[str, Labels | None] = {}
         for name, alert in alerts.items():
             identity[name] = labels = self._labels_now(alert)
             if labels is not None and alert.key in self.judged:
                 series[alert.key] = labels
+        for key in holding:
+            if key not in series:
+                series[key] = self.labels_of(key)
         by_labels: dict[Labels, Key] = {}
         for key, labels in series.items():
             other = by_labels.setdefault(labels, key)
             if other != key:
                 problem = _twice(self.rule, other, key, labels)
-                return _held(alerts, problem, self.beat, problem)
+                return held(alerts, problem, self.beat, problem)
         self._go_on(alerts, identity, by_labels)
         taken = {labels for labels in identity.values() if labels is not None}
         starting = [(key, series[key]) for key in holding if series[key] not in taken]

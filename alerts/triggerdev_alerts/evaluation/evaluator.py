@@ -6,19 +6,20 @@ It decides when what is asked and what is kept; outcomes and states are decided 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from triggerdev_alerts.alert import Alert, Change, Reason, Transition
 from triggerdev_alerts.book import KEPT_ENDED, Draft, EndedAlert, Kind, RuleEntry
-from triggerdev_alerts.conditions.catalogue import CONDITIONS, Absent
-from triggerdev_alerts.evaluation.advance import Advanced, advance
+from triggerdev_alerts.evaluation.advance import Advanced, advance, held
+from triggerdev_alerts.evaluation.health import entry_after, trouble
 from triggerdev_alerts.evaluation.judge import Judgement, judge, targets_of
 from triggerdev_alerts.evaluation.labels import Owners, labels_of_series
-from triggerdev_alerts.evaluation.machine import end
+from triggerdev_alerts.evaluation.machine import Beat, end
 from triggerdev_alerts.instants import Instant
-from triggerdev_alerts.rules.model import Group, OnNoData, Rule, RuleSet
+from triggerdev_alerts.rules.model import Group, Rule, RuleSet
 from triggerdev_alerts.signals import Answer, Blind, Key, Question, Signals, Unknown
 
 log = logging.getLogger(__name__)
@@ -26,14 +27,8 @@ log = logging.getLogger(__name__)
 Cache = dict[tuple[Question, str, Instant], Answer]
 """Answers that the rules of one step share."""
 
-TOLD_TARGETS = 3
-"""Of how many targets a rule's error tells."""
-
 COUNTER = "rule_evaluations_total"
 """By target, alertname and outcome."""
-
-_OF_THE_SOURCE = frozenset((Blind.STARTING, Blind.FAILING, Blind.AUTH, Blind.CATCHING_UP, Blind.UNFILLED))
-"""Reasons that pass, or that the alerts about the source tell already: no trouble of the rule."""
 
 
 def evaluate(
@@ -57,39 +52,15 @@ def evaluate(
     judgements: dict[str, Judgement] = {}
     problems: list[str] = []
     for target in targets_of(rule, signals.targets()):
-
-        def read(question: Question, target: str = target) -> Answer:
-            instant = at if question.window is None else at - group.query_delay
-            place = (question, target, instant)
-            answer = cache.get(place)
-            if answer is None:
-                answer = cache[place] = signals.read(question, target, instant)
-            return answer
-
-        def advanced_by(judged: Judgement, target: str = target) -> Advanced:
-            return advance(
-                rule,
-                judged,
-                alerts.get(target, {}),
-                target=target,
-                labels_of=labels_of_series(rule, target, owners),
-                now=at,
-                interval=group.interval,
-                elapsed=elapsed,
-                seen=before.seen.get(target, ()),
-            )
-
-        try:
-            judged = judge(rule, read)
-            advanced = advanced_by(judged)
-            problem = advanced.problem or _trouble(rule, judged)
-        except Exception as error:
-            # One rule that goes wrong must neither stop the others nor resolve anything.
-            problem = f"{type(error).__name__} while it was evaluated; this is a mistake in this program"
-            if problem not in before.error:
-                log.exception("a rule could not be evaluated", extra={"alertname": rule.name, "group": group.name})
-            judged = Unknown(Blind.FAILING, problem)
-            advanced = advanced_by(judged)
+        judged, advanced, problem = _evaluate_target(
+            rule,
+            _Asked(signals, group, target, at, cache),
+            alerts.get(target, {}),
+            owners=owners,
+            elapsed=elapsed,
+            seen=before.seen.get(target, ()),
+            known_to_fail=bool(before.error),
+        )
         judgements[target] = judged
         if problem:
             problems.append(f"{target}: {problem}" if target else problem)
@@ -97,7 +68,10 @@ def evaluate(
             draft.count(COUNTER, (target, rule.name, outcome.value), number)
         _keep(draft, advanced)
         made += advanced.transitions
-    draft.put(Kind.RULE, rule.id, _entry(rule, before, judgements, problems, at, elapsed))
+    after = entry_after(rule, before, judgements, problems, at, elapsed)
+    if after.error != before.error:
+        log.warning("a rule changed its health", extra=_named(rule) | {"problem": after.error or "none any more"})
+    draft.put(Kind.RULE, rule.id, after)
     return made
 
 
@@ -120,7 +94,7 @@ def retire(draft: Draft, ruleset: RuleSet, targets: Sequence[str], now: Instant)
 
 
 def resolve_manually(draft: Draft, fingerprint: str, now: Instant) -> Transition | None:
-    """A person ends an alert; ``None`` if there is none. If its condition still holds, the next evaluation begins anew."""
+    """A person ends an alert; ``None`` if there is none. While its condition holds it begins anew."""
     alert = draft.get(Kind.ALERT, fingerprint, Alert)
     return None if alert is None else _end(draft, alert, Reason.MANUAL, now)
 
@@ -162,6 +136,63 @@ def shifted(draft: Draft, delta: int) -> None:
             error_since=entry.error_since and entry.error_since + delta,
         )
         draft.put(Kind.RULE, rule_id, moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Where the answers of one target come from."""
+
+    signals: Signals
+    group: Group
+    target: str
+    at: Instant
+    cache: Cache
+
+    def read(self, question: Question) -> Answer:
+        instant = self.at if question.window is None else self.at - self.group.query_delay
+        place = (question, self.target, instant)
+        answer = self.cache.get(place)
+        if answer is None:
+            answer = self.cache[place] = self.signals.read(question, self.target, instant)
+        return answer
+
+
+def _evaluate_target(
+    rule: Rule,
+    asked: _Asked,
+    alerts: Mapping[str, Alert],
+    *,
+    owners: Owners,
+    elapsed: int,
+    seen: Collection[Key],
+    known_to_fail: bool,
+) -> tuple[Judgement, Advanced, str]:
+    """What is judged of one target, what that changes, and what is wrong with the rule if anything is."""
+    interval = asked.group.interval
+    try:
+        judged = judge(rule, asked.read)
+        advanced = advance(
+            rule,
+            judged,
+            alerts,
+            target=asked.target,
+            labels_of=labels_of_series(rule, asked.target, owners),
+            now=asked.at,
+            interval=interval,
+            elapsed=elapsed,
+            seen=seen,
+        )
+    except Exception as error:
+        # One rule that goes wrong must neither stop the others nor resolve anything.
+        problem = f"{type(error).__name__} while it was evaluated; this is a mistake in this program"
+        if not known_to_fail:
+            log.exception("a rule could not be evaluated", extra=_named(rule) | {"target": asked.target})
+        return Unknown(Blind.FAILING), held(alerts, problem, Beat(asked.at, interval, elapsed)), problem
+    return judged, advanced, advanced.problem or trouble(rule, judged)
+
+
+def _named(rule: Rule) -> dict[str, str]:
+    return {"alertname": rule.name, "group": rule.group}
 
 
 def _by_target(draft: Draft, rule: Rule) -> dict[str, dict[str, Alert]]:
@@ -212,58 +243,3 @@ def _retired(alert: Alert, rule: Rule | None, targets: Sequence[str]) -> Reason 
     if alert.target in targets_of(rule, targets):
         return None
     return Reason.RULE_REMOVED if alert.target in targets else Reason.ENTITY_GONE
-
-
-def _trouble(rule: Rule, judged: Judgement) -> str:
-    """Why the rule itself is in trouble although it is written well: what it asks for is not to be had."""
-    if not isinstance(judged, Unknown) or judged.reason in _OF_THE_SOURCE:
-        return ""
-    if rule.shipped and judged.reason is Blind.UNSUPPORTED:
-        # Nobody asked for this rule, and a server or key that does not offer something is nobody's mistake.
-        return ""
-    return judged.text or judged.reason.value
-
-
-def _entry(
-    rule: Rule,
-    before: RuleEntry,
-    judgements: Mapping[str, Judgement],
-    problems: Sequence[str],
-    at: Instant,
-    elapsed: int,
-) -> RuleEntry:
-    answered = [each for each in judgements.values() if not isinstance(each, Unknown)]
-    blind = bool(judgements) and not answered
-    error = "; ".join(problems[:TOLD_TARGETS])
-    if not error and blind:
-        # Nothing was learnt, so nothing that was wrong is right now.
-        error = before.error
-    matched = before.ever_matched or any(_matches(rule, each) for each in answered)
-    return RuleEntry(
-        # Time in which nothing could be read does not count towards "never matched".
-        known_since=before.known_since + (elapsed if blind and not matched else 0),
-        evaluated_at=at,
-        ever_matched=matched,
-        error=error,
-        error_since=(before.error_since or at) if error else 0,
-        seen=_seen(rule, before.seen, judgements),
-    )
-
-
-def _matches(rule: Rule, judged: Mapping[Key, object]) -> bool:
-    """Whether an answer shows that the rule's globs fit something. Where no series means zero, none is needed."""
-    where = rule.when.where
-    narrowed = where.task or where.queue or where.version or where.tag
-    return bool(judged) or not narrowed or CONDITIONS[rule.when.type].absent is Absent.ZERO
-
-
-def _seen(
-    rule: Rule, before: Mapping[str, tuple[Key, ...]], judgements: Mapping[str, Judgement]
-) -> dict[str, tuple[Key, ...]]:
-    """The series of this evaluation, for a rule that fires when one of them is gone; else nothing is kept."""
-    if rule.on_no_data is not OnNoData.FIRING or CONDITIONS[rule.when.type].absent is not Absent.GONE:
-        return {}
-    return {
-        target: before.get(target, ()) if isinstance(judged, Unknown) else tuple(sorted(judged)[: rule.max_series])
-        for target, judged in judgements.items()
-    }
