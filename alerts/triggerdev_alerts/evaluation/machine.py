@@ -139,7 +139,7 @@ def _pending(rule: Rule, after: Alert, acts: Outcome, outcome: Outcome) -> Step:
 
 def _firing(rule: Rule, after: Alert, acts: Outcome, outcome: Outcome, beat: Beat) -> Step:
     if acts is Outcome.FALSE and rule.keep_firing_for:
-        return Step(replace(after, state=State.RECOVERING, recovered=0), Change.RECOVERING, _why(outcome))
+        return Step(replace(after, state=State.RECOVERING), Change.RECOVERING, _why(outcome))
     stays = (
         acts is Outcome.CLEARING
         or (acts is Outcome.NO_DATA and after.missing < rule.missing_after)

@@ -161,6 +161,7 @@ def test_split_by_something_else_the_old_alerts_end() -> None:
     ended, firing = stage.evaluate({("send",): TRUE}).transitions
     assert (ended.reason, ended.alert.label("task")) == (Reason.RULE_REMOVED, "send")
     assert (firing.change, firing.alert.label("queue")) == (Change.FIRING, "send")
+    assert firing.alert.fired_at == stage.now, "it is another thing that happens to have the same name"
 
     stage.rule = replace(stage.rule, when=condition("stuck_runs", ("queue", "task"), older_than=HOUR))
     (ended,) = stage.evaluate({}).transitions

@@ -49,6 +49,7 @@ SEQUENCES: list[tuple[str, dict[str, Any], str, str]] = [
     ("firing-resolved: few, blind in between", NOW | HOLD3, "T I I E+9m I I I", "firing . . . . . resolved:few"),
     ("firing-resolved: too few runs, down in between", NOW | HOLD3, "T I I I+9m I I", "firing . . . . resolved:few"),
     ("firing-resolved: few, not held", KEEP2 | {"hold_insufficient_for": 0}, "T I", "firing resolved:few"),
+    ("firing-resolved: too few runs or none", NOW | HOLD3, "T I N I I", "firing . . . resolved:few"),
     ("firing: blind for days", NOW, "T E E+48h E T", "firing . . . ."),
     ("firing-resolved: over when it sees again", NOW, "T E E F", "firing . . resolved"),
     ("firing-recovering-resolved", KEEP2, "T F F F", "firing recovering . resolved"),
