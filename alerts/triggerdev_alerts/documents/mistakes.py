@@ -137,7 +137,7 @@ def flow(value: object) -> str:
     """A value as YAML in one line, for a sentence: ``{window: 15m, by: [task]}``."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
+            return "{" + ", ".join(f"{flow(key)}: {flow(one)}" for key, one in value.items()) + "}"
         case list() | tuple():
             return "[" + ", ".join(flow(one) for one in value) + "]"
         case bool():
