@@ -99,9 +99,14 @@ def mask(text: str) -> str:
 
 def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
     """As a person works through them: by file and line; what has no position first."""
-    return sorted(
-        mistakes, key=lambda m: (m.place.line or 0, m.place.column or 0, m.place.name) if m.place else (0, 0, "")
-    )
+    return sorted(mistakes, key=_order)
+
+
+def _order(mistake: Mistake) -> tuple[bool, str, int, int]:
+    place = mistake.place
+    if place is None:
+        return False, "", 0, 0
+    return place.line is not None, place.name, place.line or 0, place.column or 0
 
 
 def found(value: object) -> str:

@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 Plain = str | int | float | bool | tuple["Plain", ...] | dict[str, "Plain"] | None
 
 _DEEPEST = 30
-_MOST_NODES = 20_000
+_MOST_NODES = 200_000
 _TAG = "tag:yaml.org,2002:"
 # What ruamel.yaml says, and what helps.
 _IN_OTHER_WORDS = {
