@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from triggerdev_alerts.alert import Alert, Change, Labels, Outcome, Reason, State, Transition, fingerprint
 from triggerdev_alerts.conditions.catalogue import CONDITIONS, Absent
 from triggerdev_alerts.evaluation.judge import Judged
-from triggerdev_alerts.evaluation.machine import Beat, Step, begin, end, hold, move
+from triggerdev_alerts.evaluation.machine import Beat, Step, begin, ending, hold, move
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.rules.model import OnNoData, Rule
 from triggerdev_alerts.signals import Key, Unknown
@@ -144,7 +144,7 @@ class _Evaluation:
             labels = identity[name]
             if labels is None:
                 # The rule now splits by something else. Nobody will ever evaluate this one again.
-                self._take(alert, end(alert, Reason.RULE_REMOVED))
+                self._take(alert, Step(alert, ending(alert), Reason.RULE_REMOVED))
                 continue
             key = by_labels.get(labels, alert.key)
             judged = self.judged.get(key)
@@ -176,7 +176,7 @@ class _Evaluation:
 
     def _rename(self, before: Alert, step: Step, labels: Labels) -> None:
         """The rule's labels or owners were edited: the incident goes on under its new name, and the old name ends."""
-        self._take(before, end(before, Reason.RULE_REMOVED))
+        self._take(before, Step(before, ending(before), Reason.RULE_REMOVED))
         after = replace(step.alert, labels=labels, fingerprint=fingerprint(self.rule.id, labels))
         self._take(before, Step(after, Change.FIRING if after.is_firing else Change.PENDING))
         if after.state is State.RECOVERING:

@@ -17,7 +17,7 @@ from triggerdev_alerts.evaluation.advance import Advanced, advance, held
 from triggerdev_alerts.evaluation.health import entry_after, trouble
 from triggerdev_alerts.evaluation.judge import Judgement, judge, targets_of
 from triggerdev_alerts.evaluation.labels import Owners, labels_of_series
-from triggerdev_alerts.evaluation.machine import Beat, end
+from triggerdev_alerts.evaluation.machine import Beat, ending
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.rules.model import Group, Rule, RuleSet
 from triggerdev_alerts.signals import Answer, Blind, Key, Question, Signals, Unknown
@@ -46,6 +46,9 @@ def evaluate(
 
     It never raises: what goes wrong is the rule's error, holds its alerts and is counted, and others go on.
     """
+    if not cache:
+        # Once a step is enough, and its first rule finds the cache empty.
+        forget(draft, at)
     before = draft.get(Kind.RULE, rule.id, RuleEntry) or RuleEntry(known_since=at)
     alerts = _by_target(draft, rule)
     made: list[Transition] = []
@@ -226,10 +229,7 @@ def _remember_end(draft: Draft, transition: Transition) -> None:
 
 
 def _end(draft: Draft, alert: Alert, reason: Reason, now: Instant) -> Transition:
-    step = end(alert, reason)
-    transition = Transition(
-        at=now, change=Change.RESOLVED if alert.is_firing else Change.DROPPED, reason=step.reason, alert=step.alert
-    )
+    transition = Transition(at=now, change=ending(alert), reason=reason, alert=alert)
     draft.drop(Kind.ALERT, alert.fingerprint)
     _remember_end(draft, transition)
     return transition

@@ -100,9 +100,9 @@ def hold(alert: Alert, why: str, beat: Beat) -> Alert:
     )
 
 
-def end(alert: Alert, reason: Reason) -> Step:
-    """The alert ends for a reason outside of its condition. A pending one is only dropped."""
-    return Step(alert, Change.RESOLVED if alert.is_firing else Change.DROPPED, reason)
+def ending(alert: Alert) -> Change:
+    """How an alert ends for a reason outside of its condition: a pending one is only dropped."""
+    return Change.RESOLVED if alert.is_firing else Change.DROPPED
 
 
 def _acts(rule: Rule, outcome: Outcome) -> Outcome:

@@ -141,6 +141,17 @@ def test_ended_alerts_are_forgotten_after_a_quarter_of_an_hour() -> None:
         assert len(room.book.ended) == left
 
 
+def test_evaluating_forgets_them() -> None:
+    room = Room(depth_rule(for_=0), Told(prod=FULL))
+    room.evaluate()
+    room.signals.answers["prod"] = EMPTY
+    for _ in range(15):
+        room.evaluate()
+    assert len(room.book.ended) == 1
+    room.evaluate()
+    assert not room.book.ended
+
+
 def test_a_pending_alert_that_is_dropped_is_no_ended_one() -> None:
     room = Room(depth_rule(), Told(prod=FULL))
     room.evaluate()
