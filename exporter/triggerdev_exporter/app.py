@@ -87,16 +87,19 @@ async def open_targets(config: Config, clock: Clock, store: Store) -> AsyncItera
         targets = []
         most = limits(config.metrics.max_series, config.metrics.tasks.allow)
         for one in config.targets:
-            session = await stack.enter_async_context(
-                # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next.
-                aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
-            )
-            target = Target(
-                one, name=one.name, client=_client(one, session, clock), clock=clock, store=store, limits=most
-            )
+            client = await stack.enter_async_context(open_client(one, clock))
+            target = Target(one, name=one.name, client=client, clock=clock, store=store, limits=most)
             await target.load()
             targets.append(target)
         yield tuple(targets)
+
+
+@asynccontextmanager
+async def open_client(config: TargetConfig, clock: Clock) -> AsyncIterator[Client]:
+    """One target's client alone, for commands that read the API and keep no state."""
+    # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next.
+    async with aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield _client(config, session, clock)
 
 
 def _client(config: TargetConfig, session: aiohttp.ClientSession, clock: Clock) -> Client:
