@@ -13,7 +13,7 @@ from triggerdev_alerts.documents.mistakes import flow
 from triggerdev_alerts.documents.model import keys_of
 from triggerdev_alerts.message.template import FIELDS
 from triggerdev_alerts.receivers.kinds import KINDS
-from triggerdev_alerts.rules import quantities, written
+from triggerdev_alerts.rules import quantities, written, written_delivery
 
 PAGE = Path(__file__).resolve().parent / "rules.md"
 BEGIN, END = "<!-- reference:begin -->\n", "<!-- reference:end -->"
@@ -25,10 +25,10 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("A rule", written.WrittenRule),
     ("`flapping`", written.WrittenFlapping),
     ("`evidence`", written.WrittenEvidence),
-    ("`routes`", written.WrittenRoute),
-    ("`inhibit`", written.WrittenInhibition),
-    ("`time_intervals`", written.WrittenTimeRange),
-    ("`ping`", written.WrittenPing),
+    ("`routes`", written_delivery.WrittenRoute),
+    ("`inhibit`", written_delivery.WrittenInhibition),
+    ("`time_intervals`", written_delivery.WrittenTimeRange),
+    ("`ping`", written_delivery.WrittenPing),
 )
 
 

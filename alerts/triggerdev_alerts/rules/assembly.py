@@ -25,16 +25,15 @@ from triggerdev_alerts.rules.model import (
 )
 from triggerdev_alerts.rules.sources import Source
 from triggerdev_alerts.rules.when import condition
+from triggerdev_alerts.rules.words import Match
 from triggerdev_alerts.rules.written import (
-    Match,
     WrittenDefaults,
     WrittenEvidence,
     WrittenFlapping,
     WrittenGroup,
-    WrittenRoute,
     WrittenRule,
-    WrittenTimeRange,
 )
+from triggerdev_alerts.rules.written_delivery import WrittenRoute, WrittenTimeRange
 
 _T = TypeVar("_T")
 # What holds where nobody says anything: the defaults of the records themselves.

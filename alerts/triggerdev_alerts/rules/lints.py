@@ -18,7 +18,7 @@ from triggerdev_alerts.documents.units import format_duration
 from triggerdev_alerts.rules.assembly import ALIASES, matchers
 from triggerdev_alerts.rules.model import Matcher, Route, Rule, RuleSet
 from triggerdev_alerts.rules.sources import Source
-from triggerdev_alerts.rules.written import Match
+from triggerdev_alerts.rules.words import Match
 
 
 def warnings_of(sources: Sequence[Source], ruleset: RuleSet) -> list[Mistake]:

@@ -20,7 +20,9 @@ from triggerdev_alerts.documents.positions import Document, Path, Plain, read_ya
 from triggerdev_alerts.documents.wording import Wording, listed
 from triggerdev_alerts.history.written import WrittenTest
 from triggerdev_alerts.rules.when import MODELS
-from triggerdev_alerts.rules.written import FORGIVING, WrittenGroup, WrittenRoute, WrittenRule, WrittenRules
+from triggerdev_alerts.rules.words import FORGIVING
+from triggerdev_alerts.rules.written import WrittenGroup, WrittenRule, WrittenRules
+from triggerdev_alerts.rules.written_delivery import WrittenRoute
 
 
 @dataclass(frozen=True, slots=True)
