@@ -487,6 +487,13 @@ class Expected(Model):
         return self
 
 
+def _check_expectations(expected: tuple[Expected, ...]) -> tuple[Expected, ...]:
+    # A bound on the length would also be told where the only expectation has a mistake.
+    if not expected:
+        raise Unfit("empty", "a test that expects nothing passes always; write an expectation")
+    return expected
+
+
 class WrittenTest(Model):
     """A story that the rules must pass. Groups are evaluated at whole multiples of their interval."""
 
@@ -514,10 +521,9 @@ class WrittenTest(Model):
     fresh: bool = Field(False, description="Whether nothing is known of the time before the start.", examples=[True])
     only: bool = Field(False, description="Whether a message that no expectation names is a failure.", examples=[True])
     given: Given = Field(default_factory=Given, description="What happens.", examples=[{"runs": []}])
-    expect: tuple[Expected, ...] = Field(
+    expect: Annotated[tuple[Expected, ...], AfterValidator(_check_expectations)] = Field(
         description="What the rules must make of it.",
         examples=[[{"at": "10m", "alert": "QueueBacklog", "state": "inactive"}]],
-        min_length=1,
     )
 
 
