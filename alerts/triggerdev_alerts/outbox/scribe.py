@@ -45,4 +45,5 @@ async def _whole(work: Coroutine[None, None, None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        task.exception()  # asked for, so that nobody complains that it was not; the cancellation goes first
         raise

@@ -1,30 +1,24 @@
 """The state file: everything the ledgers know, in SQLite. One writer; every commit is one transaction.
 
-Statements run on one worker thread, so that a slow disk does not stall the event loop. Errors of SQLite leave here as
-`StateError` with the remedy in the sentence.
+Statements run on the file's own thread (`triggerdev_alerts.sqlite_file`). Errors of SQLite leave here as `StateError`
+with the remedy in the sentence.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
+from triggerdev_alerts.sqlite_file import FileKind, SqliteFile, open_file
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.errors import StateError
 from triggerdev_exporter.ledger.facts import FACT_TYPES, Kind
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram
-
-T = TypeVar("T")
 
 #: `PRAGMA user_version` = major * 1000 + minor. Additive changes raise the minor; an older program reads such a file.
 #: Raise it together with SCHEMA, add the step to MIGRATIONS, and a line here:
@@ -70,18 +64,33 @@ CREATE TABLE settled (
 CREATE INDEX settled_until ON settled (target, until);
 """
 
+STATE_FILE = FileKind(
+    schema=SCHEMA,
+    major=SCHEMA_MAJOR,
+    minor=SCHEMA_MINOR,
+    error=StateError,
+    thread="state",
+    noun="state file",
+    elsewhere="name another `state:`",
+    make="Give a writable place: `state:` in the configuration, or TRIGGERDEV_EXPORTER_STATE.",
+    newer="Run that version, or point `state:` at another file (counters then start anew).",
+    damaged="Move it away and start again: counters then begin at 0 with a new birth, which Prometheus reads as a "
+    "reset, and nothing is counted twice.",
+    full="nothing was lost, counting goes on when there is room.",
+)
+
 
 class Store:
     """One open state file. Make it with `open_store`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self._connection = connection
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
+    def __init__(self, file: SqliteFile) -> None:
+        self.path = file.path
+        self._file = file
+        self._connection = file.connection
 
     async def load(self, target: str) -> Ledger | None:
         """The ledger of `target` as last committed; ``None`` if this file does not know it."""
-        return await self._in_thread(lambda: self._load(target))
+        return await self._file.run(lambda: self._load(target))
 
     async def begin(self, target: str, birth: Instant) -> Ledger:
         """A new, empty ledger for `target`, born at `birth` (server time)."""
@@ -91,7 +100,7 @@ class Store:
                 self._connection.execute("INSERT INTO target (name, birth) VALUES (?, ?)", (target, birth))
             return Ledger(birth)
 
-        return await self._in_thread(write)
+        return await self._file.run(write)
 
     async def settled(self, target: str, hashes: Sequence[int]) -> dict[int, int]:
         """Those of `hashes` that ended within the horizon, with their marks."""
@@ -111,17 +120,17 @@ class Store:
                 )
             return found
 
-        return await self._in_thread(read)
+        return await self._file.run(read)
 
     async def settled_since(self, target: str, until: Instant) -> int:
         """How many remembered ids are kept at least until `until`: how much ended since `until` − horizon."""
         query = "SELECT count(*) FROM settled WHERE target = ? AND until >= ?"
-        rows = await self._in_thread(lambda: self._connection.execute(query, (self._id(target), until)).fetchall())
+        rows = await self._file.run(lambda: self._connection.execute(query, (self._id(target), until)).fetchall())
         return int(rows[0][0])
 
     async def commit(self, target: str, news: News) -> None:
         """Write `news` in one transaction: all of it or, after an error, none of it."""
-        await self._in_thread(lambda: self._commit(target, news))
+        await self._file.run(lambda: self._commit(target, news))
 
     async def forget(self, target: str, now: Instant, *, most: int = 5_000) -> int:
         """Drop remembered ids whose time is over, at most `most` in one transaction; how many were dropped."""
@@ -134,33 +143,15 @@ class Store:
                     (self._id(target), now, most),
                 ).rowcount
 
-        return await self._in_thread(write)
+        return await self._file.run(write)
 
     async def close(self) -> None:
-        """Fold the write-ahead log into the file and close it."""
-        await self._in_thread(self._connection.close)
-        self._thread.shutdown()
+        """See `SqliteFile.close`."""
+        await self._file.close()
 
     def size(self) -> int:
         """Bytes on disk, the write-ahead log included."""
-        total = 0
-        for suffix in ("", "-wal", "-shm"):
-            try:
-                total += self.path.with_name(self.path.name + suffix).stat().st_size
-            except OSError:
-                continue
-        return total
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # The thread cannot be stopped: wait until it is done, so that nobody goes on beside it.
-            await asyncio.wait([future])
-            raise
-        except sqlite3.Error as error:
-            raise StateError(_sentence(self.path, error)) from error
+        return self._file.size()
 
     def _id(self, target: str) -> int:
         row = self._connection.execute("SELECT id FROM target WHERE name = ?", (target,)).fetchone()
@@ -171,7 +162,7 @@ class Store:
             return self._read_all(target)
         except (msgspec.MsgspecError, ValueError) as error:
             # SQLite found no damage, but what stands there was not written by us.
-            raise StateError(_corrupt(self.path, str(error))) from error
+            raise self._file.damaged(str(error)) from error
 
     def _read_all(self, target: str) -> Ledger | None:
         row = self._connection.execute("SELECT id, birth FROM target WHERE name = ?", (target,)).fetchone()
@@ -259,70 +250,4 @@ def open_store(path: Path) -> Store:
 
     Raises `StateError` for a file that is corrupt, newer than this program, or not writable. The caller holds the lock.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not os.access(path, os.W_OK):
-            # SQLite would open it to read only, and every commit would fail.
-            raise StateError(
-                f"{path}: cannot write the state file. Make it writable for this user, or name another `state:`."
-            )
-        connection = sqlite3.connect(path, check_same_thread=False, isolation_level="IMMEDIATE", timeout=5.0)
-        try:
-            _prepare(path, connection)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise StateError(_sentence(path, error)) from error
-    except OSError as error:
-        raise StateError(
-            f"{path}: cannot make the state file: {error.strerror}. "
-            "Give a writable place: `state:` in the configuration, or TRIGGERDEV_EXPORTER_STATE."
-        ) from error
-    return Store(path, connection)
-
-
-def _prepare(path: Path, connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if version // 1000 > SCHEMA_MAJOR:
-        raise StateError(
-            f"{path}: written by a newer triggerdev-exporter (state {version // 1000}, this program knows "
-            f"{SCHEMA_MAJOR}). Run that version, or point `state:` at another file (counters then start anew)."
-        )
-    if not is_empty:
-        if version == 0:
-            raise StateError(f"{path}: a database, but not a state file of triggerdev-exporter. Name another `state:`.")
-        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if damage != "ok":
-            raise StateError(_corrupt(path, str(damage)))
-    # FULL: a commit that was told to memory is on the disk, so that counters never step back after a power loss.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 1000"):
-        connection.execute(f"PRAGMA {pragma}")
-    if is_empty:
-        with connection:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_MAJOR * 1000 + SCHEMA_MINOR};"
-            )
-
-
-def _sentence(path: Path, error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorname", "") or ""
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return _corrupt(path, str(error))
-    if code.startswith("SQLITE_FULL"):
-        return f"{path}: the disk is full; nothing was lost, counting goes on when there is room."
-    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return (
-            f"{path}: cannot write the state file ({error}). Make it writable for this user, or name another `state:`."
-        )
-    if code.startswith("SQLITE_BUSY"):
-        return f"{path}: another program holds the state file locked. Stop it, or name another `state:`."
-    return f"{path}: SQLite cannot use the state file ({error}). Mend what it says, or name another `state:`."
-
-
-def _corrupt(path: Path, detail: str) -> str:
-    return (
-        f"{path}: the state file is damaged ({detail}). Move it away and start again: counters then begin at 0 with a "
-        "new birth, which Prometheus reads as a reset, and nothing is counted twice."
-    )
+    return Store(open_file(path, STATE_FILE))
