@@ -147,7 +147,8 @@ class ReceiverEntry(msgspec.Struct, frozen=True, kw_only=True):
     dead: tuple[Instant, ...] = ()
     """When letters to it were given up, in the last hour."""
     handles: dict[str, str] = {}
-    """Group key → what the receiver needs to edit its own message (Slack: ``channel:ts``)."""
+    """Group key → what the receiver needs to edit its own message (Slack: ``channel:ts``; empty where it needs
+    nothing). It is there from the first message that arrived until one arrived that all is over."""
 
 
 class ClockEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +197,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     ambiguous: bool = False
     """An attempt may have arrived."""
+    is_degraded: bool = False
+    """The receiver refused the first body, and this is the one that it gave instead: there is no third."""
     next_at: Instant = 0
     last_error: str = ""
     created_at: Instant = 0
@@ -232,6 +235,8 @@ class Book:
         self.entries: dict[Kind, dict[str, Entry]] = {kind: {} for kind in Kind}
         self.letters: dict[str, Letter] = {}
         """Open letters by id, oldest first. Those that are done live in the store."""
+        self.letters_by_group: dict[tuple[str, str], dict[str, Letter]] = {}
+        """The same by (receiver, group key): the lines in which they wait."""
         self.counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
         self.alerts_by_rule: dict[str, dict[str, Alert]] = {}
 
@@ -259,10 +264,16 @@ class Book:
             mine[key] = entry
 
     def set_letter(self, letter: Letter) -> None:
+        line = (letter.receiver, letter.group_key)
         if letter.is_open:
             self.letters[letter.id] = letter
+            self.letters_by_group.setdefault(line, {})[letter.id] = letter
         else:
             self.letters.pop(letter.id, None)
+            waiting = self.letters_by_group.get(line, {})
+            waiting.pop(letter.id, None)
+            if not waiting:
+                self.letters_by_group.pop(line, None)
 
     @property
     def alerts(self) -> dict[str, Alert]:
@@ -302,6 +313,7 @@ class Draft:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._lines: dict[tuple[str, str], list[str]] = {}
         self.changes = Changes()
 
     def get(self, kind: Kind, key: str, as_type: type[E]) -> E | None:
@@ -337,7 +349,16 @@ class Draft:
         return self._book.alerts_by_rule.get(rule_id, {})
 
     def put_letter(self, letter: Letter) -> None:
+        if letter.id not in self.changes.letters:
+            self._lines.setdefault((letter.receiver, letter.group_key), []).append(letter.id)
         self.changes.letters[letter.id] = letter
+
+    def letters_of(self, receiver: str, group_key: str) -> list[Letter]:
+        """The open letters of one group to one receiver, as they will be, in the order in which they are sent."""
+        line = (receiver, group_key)
+        waiting = dict(self._book.letters_by_group.get(line, {}))
+        waiting.update((letter_id, self.changes.letters[letter_id]) for letter_id in self._lines.get(line, ()))
+        return sorted((letter for letter in waiting.values() if letter.is_open), key=lambda letter: letter.seq)
 
     def open_letters(self) -> Iterator[Letter]:
         """Open letters, oldest first, as they will be."""

@@ -24,3 +24,7 @@ class RulesError(AlertsError):
         self.mistakes = tuple(render(mistake) for mistake in found)
         """Ready to print, one a mistake."""
         super().__init__("\n".join(self.mistakes))
+
+
+class BookError(AlertsError):
+    """The book of alerts cannot be read or written; says what to do."""
