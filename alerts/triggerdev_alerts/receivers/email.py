@@ -91,6 +91,7 @@ class Email:
     kind = "email"
     opens_incidents = False
     edits = False
+    rate: tuple[float, int] | None = None
 
     def __init__(self, name: str, settings: Settings, *, timeout_s: float = TIMEOUT_S) -> None:
         self.name = name

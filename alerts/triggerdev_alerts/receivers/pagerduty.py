@@ -69,6 +69,7 @@ class PagerDuty:
     kind = "pagerduty"
     opens_incidents = True
     edits = False
+    rate: tuple[float, int] | None = None
 
     def __init__(self, name: str, settings: Settings, door: Door) -> None:
         self.name = name

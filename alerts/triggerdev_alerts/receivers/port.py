@@ -66,6 +66,8 @@ class Receiver(Protocol):
     """PagerDuty and the like: a resolve without a trigger that was delivered means nothing there."""
     edits: bool
     """Whether a later message of a group replaces the earlier one, so that only the newest matters."""
+    rate: tuple[float, int] | None
+    """Requests a second that it takes for long, and at once; ``None``: it names no limit but its 429."""
 
     def render(self, notification: Notification) -> str:
         """The body. Pure: equal notifications make equal bodies. Never raises: bad templates fall back."""

@@ -139,6 +139,7 @@ class Slack:
 
     kind = "slack"
     opens_incidents = False
+    rate: tuple[float, int] | None = (1.0, 5)  # a channel takes one message a second, and forgives short bursts
 
     def __init__(self, name: str, settings: Settings, door: Door) -> None:
         self.name = name

@@ -112,6 +112,7 @@ class Webhook:
     kind = "webhook"
     opens_incidents = False
     edits = False
+    rate: tuple[float, int] | None = None
 
     def __init__(self, name: str, settings: Settings, door: Door) -> None:
         self.name = name
