@@ -127,6 +127,11 @@ class Outbox:
             )
         )
 
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return (self.clock.now() - NOW) / SECOND
+
     async def at(self, seconds: float) -> None:
         """Let time pass until then; the courier steps whenever it wants to, and at the end."""
         end = NOW + round(seconds * SECOND)

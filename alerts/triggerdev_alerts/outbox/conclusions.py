@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from triggerdev_alerts.book import Draft, Letter, LetterStatus
 from triggerdev_alerts.instants import HOUR, SECOND, Instant
-from triggerdev_alerts.notification import NoticeKind
+from triggerdev_alerts.notification import NoticeKind, Notification
 from triggerdev_alerts.outbox import standing
 from triggerdev_alerts.outbox.counts import Outcome, count
 from triggerdev_alerts.outbox.retry import Chance, RetryPolicy
@@ -67,15 +67,18 @@ def drop(draft: Draft, letter: Letter, now: Instant) -> Letter:
 
 def _delivered(draft: Draft, letter: Letter, attempt: Attempt, now: Instant) -> Letter:
     standing.well(draft, letter.receiver)
-    notification = letter.notification
-    if notification.kind is NoticeKind.RESOLVED:
+    if letter.notification.kind is NoticeKind.RESOLVED:
         standing.closed(draft, letter.receiver, letter.group_key)
-    elif notification.kind is not NoticeKind.DIGEST and not notification.is_test:
+    elif _opens(letter.notification):
         standing.opened(draft, letter.receiver, letter.group_key, attempt.handle)
     sent = replace(letter, status=LetterStatus.SENT, last_error="", done_at=now)
     draft.put_letter(sent)
     count(draft, letter.receiver, Outcome.DELIVERED)
     return sent
+
+
+def _opens(notification: Notification) -> bool:
+    return notification.kind in (NoticeKind.FIRING, NoticeKind.FLAPPING) and not notification.is_test
 
 
 def _again(draft: Draft, letter: Letter, attempt: Attempt, at: Instant, now: Instant, policy: RetryPolicy) -> Letter:
@@ -89,6 +92,10 @@ def _again(draft: Draft, letter: Letter, attempt: Attempt, at: Instant, now: Ins
 
 def _lost(draft: Draft, letter: Letter, why: str, now: Instant) -> Letter:
     dead = _bury(draft, letter, why, now)
+    if letter.ambiguous and _opens(letter.notification):
+        # It may have arrived before it was given up: its end must be told.
+        known = standing.standing(draft, letter.receiver).handles.get(letter.group_key, "")
+        standing.opened(draft, letter.receiver, letter.group_key, known)
     standing.lost(draft, letter.receiver, why, now)
     standing.calm(draft, letter.receiver)
     return dead

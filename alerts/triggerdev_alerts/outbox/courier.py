@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from triggerdev_alerts.book import Draft, Letter, LetterStatus, ReceiverEntry
 from triggerdev_alerts.errors import BookError
-from triggerdev_alerts.instants import SECOND, Clock, Instant
+from triggerdev_alerts.instants import HOUR, SECOND, Clock, Instant
 from triggerdev_alerts.outbox.conclusions import conclude, strand
 from triggerdev_alerts.outbox.letters import Line, begin, due, heads, stranded
 from triggerdev_alerts.outbox.pace import Pace
@@ -30,6 +30,7 @@ AT_ONCE = 4
 LONGEST_NAP = 60 * SECOND
 """However far off the next letter is: the clock may be set meanwhile."""
 AFTER_ERROR = 5 * SECOND
+BETWEEN_TIDYING = HOUR
 GRACE = 10.0
 """Seconds of the machine that requests under way get when the process ends."""
 
@@ -66,6 +67,7 @@ class Courier:
         self._tasks: dict[Line, asyncio.Task[None]] = {}
         self._unmarked: dict[Line, _Sent] = {}
         self._woken = asyncio.Event()
+        self._tidied_at: Instant = 0
         self._trouble = ""
         self._is_ending = False
         self.use(receivers)
@@ -90,7 +92,9 @@ class Courier:
             await self._launch(now)
             if not self._tasks:
                 return
-            await asyncio.wait(list(self._tasks.values()))
+            done, _ = await asyncio.wait(list(self._tasks.values()))
+            for task in done:
+                task.result()
 
     def next_due(self, now: Instant) -> Instant | None:
         """When `step` has something to do again; ``None`` if nothing waits but answers."""
@@ -131,6 +135,7 @@ class Courier:
         try:
             await self._mark()
             await self._launch(now)
+            await self._tidy(now)
         except BookError as error:
             if str(error) != self._trouble:
                 log.error("nothing can be sent", extra={"why": str(error)})
@@ -141,6 +146,12 @@ class Courier:
             self._trouble = ""
         following = self.next_due(now)
         return LONGEST_NAP if following is None else min(max(following - now, 0), LONGEST_NAP)
+
+    async def _tidy(self, now: Instant) -> None:
+        """Forget old letters now and then, after what is urgent."""
+        if not 0 <= now - self._tidied_at < BETWEEN_TIDYING:
+            await self._scribe.storage.forget(now)
+            self._tidied_at = now
 
     async def _sleep(self, wait: int, stop: asyncio.Event) -> None:
         """Until `wait` milliseconds are over, somebody pokes, an answer is there, or all ends."""
