@@ -17,7 +17,7 @@ from triggerdev_alerts.outbox.retry import RetryPolicy
 from triggerdev_alerts.outbox.scribe import Scribe
 from triggerdev_alerts.outbox.standing import enable_all
 from triggerdev_alerts.outbox.storage import Storage
-from triggerdev_alerts.receivers.port import Attempt, Envelope, Fate
+from triggerdev_alerts.receivers.port import Attempt, Envelope, Fate, Receiver
 from virtual_clock import VirtualClock
 
 SECOND = 1_000
@@ -76,11 +76,11 @@ class Scripted:
 class Outbox:
     """Book, scribe, courier and clock; `restart` is a new process on the same storage."""
 
-    def __init__(self, *receivers: Scripted, storage: Storage | None = None, policy: RetryPolicy = EXACT) -> None:
+    def __init__(self, *receivers: Receiver, storage: Storage | None = None, policy: RetryPolicy = EXACT) -> None:
         self.storage: Any = storage or MemoryStore()
         self.clock = VirtualClock(NOW)
         self.policy = policy
-        self.receivers: Mapping[str, Scripted] = {receiver.name: receiver for receiver in receivers}
+        self.receivers: Mapping[str, Receiver] = {receiver.name: receiver for receiver in receivers}
         self._begin(Book())
         self._seqs: dict[tuple[str, str], int] = {}
 
