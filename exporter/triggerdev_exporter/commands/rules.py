@@ -58,3 +58,51 @@ def schema() -> None:
     from triggerdev_alerts.rules.schema import schema_text
 
     click.echo(schema_text(), nl=False)
+
+
+@rules.command()
+@takes_rules
+@click.option("--verbose", "-v", is_flag=True, help="A line a test.")
+def test(files: tuple[str, ...], config_path: Path | None, verbose: bool) -> None:
+    """Run the tests in FILES (or in the rules of the config) and beside them; exit code 1 if one fails.
+
+    The tests of X.yml stand in it under tests:, or beside it in X_test.yml. Rules of these files take part, and those
+    shipped rules that a test names.
+    """
+    from triggerdev_exporter.commands.rule_test import test_rules
+
+    test_rules(files, config_path, verbose=verbose)
+
+
+@rules.command()
+@takes_rules
+@click.option("--from", "begin", metavar="WHEN", help="An instant, or how long ago; default: 24h.")
+@click.option("--to", "end", metavar="WHEN", help="An instant, or how long ago; default: now.")
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@click.option(
+    "--recording",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take what a session recorded instead of asking the API.",
+)
+@click.option("--every", metavar="DURATION", help="Evaluate that often: coarser than live, and faster.")
+@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+def replay(
+    files: tuple[str, ...],
+    config_path: Path | None,
+    begin: str | None,
+    end: str | None,
+    targets: tuple[str, ...],
+    recording: Path | None,
+    every: str | None,
+    format_: str,
+) -> None:
+    """Tell what FILES (or the rules of the config, or the shipped ones) would have sent. Reads the API; sends nothing.
+
+    Targets and keys are those of the config and the environment. What the API does not tell of the past is named, and
+    rules that need it are not replayed.
+    """
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.commands.rule_replay import Wish, replay_rules
+
+    wish = Wish(files, config_path, begin or "", end or "", targets, recording, every or "", format_)
+    replay_rules(wish, SystemClock())

@@ -1,0 +1,215 @@
+"""The engine: one step of alerting at an instant. Rules are asked, alerts advance, groups speak, letters are written.
+
+It is the only caller of the parts, and drives them in the same way for the daemon, `rules test`, `rules replay` and the
+stories: only the signals, the store and whoever tells the time differ. It sends nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from triggerdev_alerts.alert import Alert, Change, Reason, Transition
+from triggerdev_alerts.book import ClockEntry, Draft, Kind, RuleEntry
+from triggerdev_alerts.evaluation.evaluator import Cache, evaluate, retire, shifted
+from triggerdev_alerts.evaluation.ticks import latest_tick, missed, next_tick
+from triggerdev_alerts.instants import SECOND, Instant
+from triggerdev_alerts.introspection import WithSelf
+from triggerdev_alerts.message.compose import compose
+from triggerdev_alerts.notification import AlertNotice, Notification
+from triggerdev_alerts.notify.dispatch import dispatch
+from triggerdev_alerts.notify.flush import flush
+from triggerdev_alerts.notify.next_due import next_due
+from triggerdev_alerts.notify.rebind import rebind
+from triggerdev_alerts.outbox.letters import post
+from triggerdev_alerts.outbox.scribe import Scribe
+from triggerdev_alerts.receivers.port import Receiver
+from triggerdev_alerts.rules.model import Group, Rule, RuleSet
+from triggerdev_alerts.signals import NO_EVIDENCE, Evidence, Signals, Wanted, Witness
+
+log = logging.getLogger(__name__)
+
+LARGEST_DRIFT = 30 * SECOND
+"""Wall and steady time may part by that much before stored instants are moved."""
+EVIDENCE_WINDOW = 3_600_000
+"""How far back evidence is looked for where the condition has no window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did."""
+
+    at: Instant
+    transitions: tuple[Transition, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    evaluated: int = 0
+    """Rules."""
+    missed: int = 0
+    """Ticks that were skipped because an earlier one took too long."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """What lives as long as the process."""
+
+    next: dict[str, Instant] = field(default_factory=dict)
+    """Group → its next tick."""
+    last: tuple[Instant, float] | None = None
+    """Wall and steady time of the last step."""
+    retired: bool = False
+
+
+async def _no_pause() -> None:
+    return
+
+
+class Engine:
+    """Alerting over one book. `step` may be called at any instant; `next_due` says when it has something to do.
+
+    `pause` is awaited between rules, so that a large tick does not stall whoever shares the loop.
+    """
+
+    def __init__(
+        self,
+        ruleset: RuleSet,
+        signals: Signals,
+        witness: Witness | None,
+        scribe: Scribe,
+        receivers: Mapping[str, Receiver],
+        *,
+        started_at: Instant,
+        pause: Callable[[], Awaitable[None]] = _no_pause,
+    ) -> None:
+        self._scribe = scribe
+        self._signals = WithSelf(signals, scribe.book)
+        self._witness = witness
+        self._pause = pause
+        self._running = _Running()
+        self.ruleset = ruleset
+        self.receivers = receivers
+        self._take(ruleset, started_at)
+
+    def _take(self, ruleset: RuleSet, now: Instant) -> None:
+        self.ruleset = ruleset
+        self._rules = {rule.id: rule for rule in ruleset.rules}
+        known = self._running.next
+        # A tick that passed while nobody ran is not made up for: what was not observed counts for nothing.
+        self._running.next = {group.name: known.get(group.name, next_tick(group, now - 1)) for group in ruleset.groups}
+        self._running.retired = False
+
+    async def reload(self, ruleset: RuleSet, receivers: Mapping[str, Receiver], now: Instant) -> None:
+        """Use other rules from now on. Alerts, groups and their timers stay where rules and routes are the same."""
+        self.receivers = receivers
+        self._take(ruleset, now)
+        await self._scribe.write(lambda draft: rebind(draft, ruleset, now))
+
+    def next_due(self, now: Instant) -> Instant:
+        """When `step` has something to do again; at the latest in a minute."""
+        dues = [now + 60 * SECOND, *self._running.next.values()]
+        spoken = next_due(self._scribe.book, self.ruleset, now)
+        if spoken is not None:
+            dues.append(spoken)
+        return min(dues)
+
+    async def step(self, now: Instant, *, steady: float | None = None) -> Step:
+        """Do everything that is due at `now`. `steady` (seconds) tells a jump of the clock from time that passed."""
+        draft = Draft(self._scribe.book)
+        self._re_anchor(draft, now, steady)
+        transitions, evaluated, skipped = await self._evaluate(draft, now)
+        # Alerts and rules are written here only, so the long part needs no turn; what follows is short and has it.
+        notifications = await self._scribe.write(lambda mine: self._speak(mine, transitions, now), draft=draft)
+        return Step(now, tuple(transitions), tuple(notifications), evaluated, skipped)
+
+    def _re_anchor(self, draft: Draft, now: Instant, steady: float | None) -> None:
+        last, self._running.last = self._running.last, None if steady is None else (now, steady)
+        if last is None or steady is None:
+            return
+        jump = round((now - last[0]) - (steady - last[1]) * 1000)
+        if abs(jump) <= LARGEST_DRIFT:
+            return
+        log.warning("the clock jumped; durations of alerts go on as if it had not", extra={"seconds": jump / 1000})
+        shifted(draft, jump)
+        self._running.next = {group.name: next_tick(group, now - 1) for group in self.ruleset.groups}
+
+    async def _evaluate(self, draft: Draft, now: Instant) -> tuple[list[Transition], int, int]:
+        transitions: list[Transition] = []
+        if not self._running.retired:
+            transitions += retire(draft, self.ruleset, self._signals.targets(), now)
+            self._running.retired = True
+        cache: Cache = {}
+        evaluated = skipped = 0
+        for group in self.ruleset.groups:
+            due = self._running.next[group.name]
+            if due > now:
+                continue
+            at = latest_tick(group, now)
+            skipped += missed(group, due, at)
+            self._running.next[group.name] = next_tick(group, at)
+            for rule in group.rules:
+                if rule.enabled:
+                    transitions += self._evaluate_rule(draft, group, rule, at, cache)
+                    evaluated += 1
+                    await self._pause()
+        return transitions, evaluated, skipped
+
+    def _evaluate_rule(self, draft: Draft, group: Group, rule: Rule, at: Instant, cache: Cache) -> list[Transition]:
+        before = draft.get(Kind.RULE, rule.id, RuleEntry)
+        elapsed = 0 if before is None or not before.evaluated_at else max(0, at - before.evaluated_at)
+        made = evaluate(
+            draft, group, rule, self._signals, owners=self.ruleset.owners, at=at, elapsed=elapsed, cache=cache
+        )
+        if self._witness is not None:
+            for transition in made:
+                if transition.change in (Change.PENDING, Change.FIRING):
+                    # The message waits for its group; what is worth showing is looked up meanwhile.
+                    self._witness.prepare(self._wanted(rule, transition.alert))
+        return made
+
+    def _speak(self, draft: Draft, transitions: list[Transition], now: Instant) -> list[Notification]:
+        notice = self._notice_at(draft, now)
+        dispatch(draft, self.ruleset, transitions, notice, now)
+        notifications = flush(draft, self.ruleset, notice, now)
+        for notification in notifications:
+            receiver = self.receivers.get(notification.receiver)
+            if receiver is not None:
+                post(draft, notification, receiver, now)
+        draft.put(Kind.CLOCK, "", ClockEntry(stepped_at=now, started=True))
+        return notifications
+
+    def _notice_at(self, draft: Draft, now: Instant) -> Callable[[Alert, Instant | None, Reason], AlertNotice]:
+        def notice(alert: Alert, ended_at: Instant | None, reason: Reason) -> AlertNotice:
+            rule = self._rules.get(alert.rule) or _removed(alert)
+            evidence = self._evidence(rule, alert, now) if ended_at is None else NO_EVIDENCE
+            return compose(rule, alert, ended_at=ended_at, reason=reason, evidence=evidence, now=now)
+
+        return notice
+
+    def _evidence(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
+        if self._witness is None:
+            return NO_EVIDENCE
+        try:
+            return self._witness.evidence(self._wanted(rule, alert), now)
+        except Exception:
+            # A message without evidence is better than none, whatever went wrong while it was looked for.
+            log.exception("no evidence could be gathered", extra={"alertname": rule.name})
+            return NO_EVIDENCE
+
+    def _wanted(self, rule: Rule, alert: Alert) -> Wanted:
+        return Wanted(
+            condition=rule.when.type,
+            target=alert.target,
+            labels=alert.labels,
+            window=rule.window or EVIDENCE_WINDOW,
+            errors=rule.evidence.top_errors,
+            runs=rule.evidence.failing_runs,
+            texts=rule.evidence.errors,
+        )
+
+
+def _removed(alert: Alert) -> Rule:
+    """A stand-in for a rule that is no longer there, for the last message about its alert."""
+    from triggerdev_alerts.conditions.keys import Condition
+
+    group, _, name = alert.rule.rpartition("/")
+    return Rule(name=name, group=group, when=Condition(type="removed", by=()))
