@@ -22,6 +22,7 @@ from triggerdev_alerts.outbox.retry import Chance, RetryPolicy
 from triggerdev_alerts.outbox.scribe import Scribe
 from triggerdev_alerts.outbox.superseding import supersede
 from triggerdev_alerts.receivers.port import Attempt, Envelope, Fate, Receiver
+from triggerdev_alerts.waiting import wait_for
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class Courier:
         """Send what is due, until `stop` is set; then end as `stop` does."""
         while not stop.is_set():
             self._woken.clear()
-            await self._sleep(await self._turn(self._clock.now()), stop)
+            await wait_for(self._clock, await self._turn(self._clock.now()), self._woken, stop)
         await self.stop()
 
     async def stop(self, grace: float = GRACE) -> None:
@@ -152,18 +153,6 @@ class Courier:
         if not 0 <= now - self._tidied_at < BETWEEN_TIDYING:
             await self._scribe.storage.forget(now)
             self._tidied_at = now
-
-    async def _sleep(self, wait: int, stop: asyncio.Event) -> None:
-        """Until `wait` milliseconds are over, somebody pokes, an answer is there, or all ends."""
-        ways = [
-            asyncio.ensure_future(way) for way in (self._clock.sleep(wait / SECOND), self._woken.wait(), stop.wait())
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _launch(self, now: Instant) -> None:
         if self._is_ending:
