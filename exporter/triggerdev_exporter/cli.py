@@ -62,14 +62,10 @@ def run(config_path: Path | None, listen: str | None) -> None:
 @cli.command()
 @_CONFIG
 def check(config_path: Path | None) -> None:
-    """Check the configuration, offline: all mistakes at once, exit code 2 if there are any."""
-    from triggerdev_exporter.config.load import load_config
+    """Check the configuration and the alert rules, offline: all mistakes at once, exit code 2 if there are any."""
+    from triggerdev_exporter.commands.check import check_all
 
-    loaded = load_config(config_path, os.environ)
-    _warn(loaded.warnings)
-    names = ", ".join(target.name for target in loaded.config.targets)
-    click.echo(f"The configuration is fine: {len(loaded.config.targets)} target(s): {names}.")
-    click.echo(f"State: {loaded.config.state}. Metrics: http://{loaded.config.web.listen}/metrics")
+    check_all(config_path)
 
 
 @cli.command()

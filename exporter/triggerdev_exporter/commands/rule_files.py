@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from triggerdev_alerts.rules.files import gather_rules, shipped_rules
+from triggerdev_alerts.rules.files import gather_rules
 from triggerdev_alerts.rules.load import LoadedRules, read_rules
-from triggerdev_exporter.config.alerts import load_alerts
+from triggerdev_exporter.config.alerts import load_alerts, load_rules
 from triggerdev_exporter.config.written import CONFIG
 
 
@@ -23,7 +23,4 @@ def chosen_rules(files: tuple[str, ...], config_path: Path | None) -> LoadedRule
     name = str(config_path) if config_path is not None else os.environ.get(CONFIG, "")
     if not name:
         raise click.UsageError("which rules? Name files, or a config by --config")
-    alerts = load_alerts(config_path, os.environ)
-    gathered = gather_rules(alerts.files, named_in=name)
-    shipped = shipped_rules() if alerts.shipped else ()
-    return read_rules((*shipped, *gathered.files), disable=alerts.disable, besides=gathered.mistakes)
+    return load_rules(load_alerts(config_path, os.environ), named_in=name)

@@ -1,4 +1,4 @@
-"""The ``alerts`` section alone: rules can be checked and tested where there is no key and no target."""
+"""The ``alerts`` section alone, and the rules it means: they can be checked where there is no key and no target."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from triggerdev_alerts.documents.mistakes import in_order, render
 from triggerdev_alerts.documents.model import WRITTEN
+from triggerdev_alerts.rules.files import gather_rules, shipped_rules
+from triggerdev_alerts.rules.load import LoadedRules, read_rules
 from triggerdev_exporter.config.model import Alerts, WrittenConfig
 from triggerdev_exporter.config.wording import CONFIG_WORDING
 from triggerdev_exporter.config.written import gather
@@ -32,3 +34,10 @@ def load_alerts(path: Path | None, environ: Mapping[str, str]) -> Alerts:
             files = tuple(str(written.file_path(glob, ("alerts", "files"))) for glob in alerts.files)
             return alerts.model_copy(update={"files": files})
     raise ConfigError([render(mistake) for mistake in in_order(mistakes)])
+
+
+def load_rules(alerts: Alerts, *, named_in: str = "") -> LoadedRules:
+    """The rules that the config means: its files and the shipped ones. Raises `RulesError` with every mistake."""
+    gathered = gather_rules(alerts.files, named_in=named_in)
+    shipped = shipped_rules() if alerts.shipped else ()
+    return read_rules((*shipped, *gathered.files), disable=alerts.disable, besides=gathered.mistakes)
