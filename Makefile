@@ -17,7 +17,7 @@ RUNS ?= 10000000
 TASKS ?= 1000000
 SEED ?= 1
 
-.PHONY: help setup demo run test soak lint format docs lock build clean
+.PHONY: help setup demo run test soak bench lint format docs lock build clean
 
 help: ## this list
 	@echo 'triggerdev-exporter: make TARGET'
@@ -41,6 +41,9 @@ soak: setup ## the long tests: a thousand kills, ten million runs; prints what i
 	@PYTHONPATH=tests $(BIN)/python -m soak.calls
 	@$(BIN)/python tests/soak/endless.py $(RUNS)
 	@$(BIN)/python tests/soak/endless.py $(TASKS) --distinct
+
+bench: setup ## what evaluating 1,000 rules × 1,000 series costs, against looking at the numbers once
+	@PYTHONPATH=tests $(BIN)/python -m bench.rules
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check

@@ -6,6 +6,7 @@ stories: only the signals, the store and whoever tells the time differ. It sends
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from triggerdev_alerts.introspection import WithSelf
 from triggerdev_alerts.message.compose import compose
 from triggerdev_alerts.notification import AlertNotice, Notification
 from triggerdev_alerts.notify.dispatch import dispatch
-from triggerdev_alerts.notify.flush import flush
+from triggerdev_alerts.notify.flush import settle, speak
 from triggerdev_alerts.notify.next_due import next_due
 from triggerdev_alerts.notify.rebind import rebind
 from triggerdev_alerts.outbox.letters import post
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_DRIFT = 30 * SECOND
 """Wall and steady time may part by that much before stored instants are moved."""
+AT_A_TIME = 200
+"""Transitions that are taken into groups before others get the loop."""
 EVIDENCE_WINDOW = 3_600_000
 """How far back evidence is looked for where the condition has no window."""
 
@@ -86,6 +89,8 @@ class Engine:
         self._witness = witness
         self._pause = pause
         self._running = _Running()
+        self._turn = asyncio.Lock()
+        """A reload waits for the step under way: both write alerts and groups, and nobody else does."""
         self.ruleset = ruleset
         self.receivers = receivers
         self._take(ruleset, started_at)
@@ -100,9 +105,10 @@ class Engine:
 
     async def reload(self, ruleset: RuleSet, receivers: Mapping[str, Receiver], now: Instant) -> None:
         """Use other rules from now on. Alerts, groups and their timers stay where rules and routes are the same."""
-        self.receivers = receivers
-        self._take(ruleset, now)
-        await self._scribe.write(lambda draft: rebind(draft, ruleset, now))
+        async with self._turn:
+            self.receivers = receivers
+            self._take(ruleset, now)
+            await self._scribe.write(lambda draft: rebind(draft, ruleset, now))
 
     def next_due(self, now: Instant) -> Instant:
         """When `step` has something to do again; at the latest in a minute."""
@@ -114,12 +120,15 @@ class Engine:
 
     async def step(self, now: Instant, *, steady: float | None = None) -> Step:
         """Do everything that is due at `now`. `steady` (seconds) tells a jump of the clock from time that passed."""
-        draft = Draft(self._scribe.book)
-        self._re_anchor(draft, now, steady)
-        transitions, evaluated, skipped = await self._evaluate(draft, now)
-        # Alerts and rules are written here only, so the long part needs no turn; what follows is short and has it.
-        notifications = await self._scribe.write(lambda mine: self._speak(mine, transitions, now), draft=draft)
-        return Step(now, tuple(transitions), tuple(notifications), evaluated, skipped)
+        async with self._turn:
+            draft = Draft(self._scribe.book)
+            self._re_anchor(draft, now, steady)
+            transitions, evaluated, skipped = await self._evaluate(draft, now)
+            said = await self._speak(draft, transitions, now)
+            # Alerts, rules and groups are written here only, so the long part needs no turn of the scribe; what
+            # follows is short and has it.
+            notifications = await self._scribe.write(lambda mine: self._post(mine, said, now), draft=draft)
+            return Step(now, tuple(transitions), tuple(notifications), evaluated, skipped)
 
     def _re_anchor(self, draft: Draft, now: Instant, steady: float | None) -> None:
         last, self._running.last = self._running.last, None if steady is None else (now, steady)
@@ -166,10 +175,19 @@ class Engine:
                     self._witness.prepare(self._wanted(rule, transition.alert))
         return made
 
-    def _speak(self, draft: Draft, transitions: list[Transition], now: Instant) -> list[Notification]:
-        notice = self._notice_at(draft, now)
-        dispatch(draft, self.ruleset, transitions, notice, now)
-        notifications = flush(draft, self.ruleset, notice, now)
+    async def _speak(self, draft: Draft, transitions: list[Transition], now: Instant) -> list[Notification]:
+        notice = self._notice_at(now)
+        for start in range(0, max(len(transitions), 1), AT_A_TIME):
+            dispatch(draft, self.ruleset, transitions[start : start + AT_A_TIME], notice, now)
+            await self._pause()
+        said: list[Notification] = []
+        for of_a_group in speak(draft, self.ruleset, notice, now):
+            said += of_a_group
+            await self._pause()
+        return said
+
+    def _post(self, draft: Draft, said: list[Notification], now: Instant) -> list[Notification]:
+        notifications = settle(draft, self.ruleset, said, now)
         for notification in notifications:
             receiver = self.receivers.get(notification.receiver)
             if receiver is not None:
@@ -177,7 +195,7 @@ class Engine:
         draft.put(Kind.CLOCK, "", ClockEntry(stepped_at=now, started=True))
         return notifications
 
-    def _notice_at(self, draft: Draft, now: Instant) -> Callable[[Alert, Instant | None, Reason], AlertNotice]:
+    def _notice_at(self, now: Instant) -> Callable[[Alert, Instant | None, Reason], AlertNotice]:
         def notice(alert: Alert, ended_at: Instant | None, reason: Reason) -> AlertNotice:
             rule = self._rules.get(alert.rule) or _removed(alert)
             evidence = self._evidence(rule, alert, now) if ended_at is None else NO_EVIDENCE

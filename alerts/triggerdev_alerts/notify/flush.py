@@ -5,6 +5,7 @@ Inhibit → mute and active intervals → silence → flapping → dedup → cei
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -40,9 +41,16 @@ class _Scene:
 
 def flush(draft: Draft, ruleset: RuleSet, notice: NoticeOf, now: Instant) -> list[Notification]:
     """Let every group that is due speak, and every receiver that has room again; what is to be sent, in order."""
+    said = [notification for each in speak(draft, ruleset, notice, now) for notification in each]
+    return settle(draft, ruleset, said, now)
+
+
+def speak(draft: Draft, ruleset: RuleSet, notice: NoticeOf, now: Instant) -> Iterator[list[Notification]]:
+    """Let every group that is due speak, one after the other, so that a flood of them can be taken in parts.
+
+    It writes groups and what is known of flapping, and nothing else.
+    """
     forget_quiet(draft, now)
-    prune_silences(draft, now)
-    said: list[Notification] = []
     routes = routes_by_path(ruleset.routes)
     due = [
         (key, entry, route)
@@ -55,7 +63,12 @@ def flush(draft: Draft, ruleset: RuleSet, notice: NoticeOf, now: Instant) -> lis
         withholding = Withholding(ruleset, draft.all(Kind.ALERT, Alert).values(), silences, now)
         scene = _Scene(draft, {rule.id: rule for rule in ruleset.rules}, withholding, notice, now)
         for key, entry, route in due:
-            said += _flush_group(scene, key, entry, route)
+            yield _flush_group(scene, key, entry, route)
+
+
+def settle(draft: Draft, ruleset: RuleSet, said: Sequence[Notification], now: Instant) -> list[Notification]:
+    """What of `said` may be sent, and the digests whose time has come. It writes receivers and silences."""
+    prune_silences(draft, now)
     return admit(draft, ruleset.flood_ceiling, said, now)
 
 

@@ -1,0 +1,19 @@
+"""The short form of `make bench`: fewer rules, the same ratios. Never a bare time: machines differ, and are shared."""
+
+from __future__ import annotations
+
+from bench.rules import LOUD, bench
+
+
+async def test_many_rules_cost_little_and_leave_the_loop_to_others() -> None:
+    rules = 60
+    measured = await bench(rules, series=1_000)
+    for each in measured:
+        print(each)
+    quiet, begin, told, go_on = measured
+    assert (quiet.transitions, begin.transitions, go_on.transitions) == (0, rules * LOUD, 0)
+    assert told.messages == rules
+    for each in (quiet, begin, go_on):
+        # A rule has a sixtieth of the tick; whoever shares the loop waits for a few of them at most.
+        assert each.stall < each.took / 5
+        assert each.took < 120 * each.floor
