@@ -1,0 +1,131 @@
+"""Alerting in the daemon: opens the book, the rules' receivers, the engine and the courier, and runs them.
+
+What is due is decided by them, from persisted instants; each sleeps until then or until it is poked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from triggerdev_alerts.book import Book
+from triggerdev_alerts.engine import Engine
+from triggerdev_alerts.outbox.courier import Courier
+from triggerdev_alerts.outbox.scribe import Scribe
+from triggerdev_alerts.outbox.standing import enable_all
+from triggerdev_alerts.outbox.store import open_book_store
+from triggerdev_alerts.receivers.build import open_receivers
+from triggerdev_alerts.receivers.port import Receiver
+from triggerdev_alerts.rules.model import RuleSet
+from triggerdev_alerts.signals import Signals, Witness
+from triggerdev_alerts.watch import Watch
+from triggerdev_exporter.clock import Clock
+
+
+def book_path(state: Path) -> Path:
+    """Beside the state file: ``state.db`` → ``state-alerts.db``. One lock stands for both."""
+    return state.with_name(f"{state.stem}-alerts{state.suffix}")
+
+
+class Source(Signals, Protocol):
+    """Whoever answers the rules. It is told first what will be asked, since windows are counted from then on."""
+
+    def use(self, ruleset: RuleSet) -> None: ...
+
+
+class Alerting:
+    """What runs, as the pages and the API see it. Make it with `open_alerting`."""
+
+    def __init__(
+        self, scribe: Scribe, engine: Engine, courier: Courier, watch: Watch, source: Source, clock: Clock
+    ) -> None:
+        self.scribe = scribe
+        self.engine = engine
+        self.courier = courier
+        self.watch = watch
+        self._source = source
+        self._clock = clock
+        self._open = AsyncExitStack()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def book(self) -> Book:
+        return self.scribe.book
+
+    @property
+    def ruleset(self) -> RuleSet:
+        return self.engine.ruleset
+
+    @property
+    def receivers(self) -> Mapping[str, Receiver]:
+        return self.engine.receivers
+
+    def poke(self) -> None:
+        """Something was written into the book from outside: look at once whether somebody must be told."""
+        self.watch.poke()
+        self.courier.poke()
+
+    async def use(self, ruleset: RuleSet) -> None:
+        """Go on with these rules. Alerts, groups and timers that are the same in both stay as they are.
+
+        Raises `BookError`, and then the old rules stay.
+        """
+        opened = AsyncExitStack()
+        try:
+            receivers = await opened.enter_async_context(open_receivers(ruleset))
+            self._source.use(ruleset)
+            await self.engine.reload(ruleset, receivers, self._clock.now())
+            await self.scribe.write(enable_all)
+        except BaseException:
+            await opened.aclose()
+            raise
+        self.courier.use(receivers)
+        self._open, old = opened, self._open
+        closing = asyncio.create_task(self._close(old))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        self.poke()
+
+    async def _close(self, old: AsyncExitStack) -> None:
+        # What is under way ends with the receiver that it was begun with.
+        await self.courier.settled()
+        await old.aclose()
+
+    async def close(self) -> None:
+        """Close the receivers; nothing is sent any more."""
+        for closing in list(self._closing):
+            await closing
+        await self._open.aclose()
+
+
+@asynccontextmanager
+async def open_alerting(
+    path: Path, ruleset: RuleSet, source: Source, witness: Witness | None, clock: Clock
+) -> AsyncIterator[Alerting]:
+    """Alerting over the book at `path`, running. On leaving, evaluation stops first, then requests under way end.
+
+    Raises `BookError` with the remedy.
+    """
+    async with AsyncExitStack() as stack:
+        storage = open_book_store(path)
+        stack.push_async_callback(storage.close)
+        scribe = Scribe(await storage.load(), storage)
+        courier = Courier(scribe, {}, clock, Random().random)  # noqa: S311 - jitter, not cryptography
+        engine = Engine(ruleset, source, witness, scribe, {}, started_at=clock.now(), pause=lambda: clock.sleep(0))
+        watch = Watch(engine, clock, spoke=courier.poke)
+        alerting = Alerting(scribe, engine, courier, watch, source, clock)
+        stack.push_async_callback(alerting.close)
+        await alerting.use(ruleset)
+        for name, run in (("courier", courier.run), ("watch", watch.run)):
+            stop = asyncio.Event()
+            stack.push_async_callback(_end, asyncio.create_task(run(stop), name=name), stop)
+        yield alerting
+
+
+async def _end(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    stop.set()
+    await asyncio.gather(task, return_exceptions=True)
