@@ -143,15 +143,21 @@ class Courier:
             await self._launch(now)
             await self._tidy(now)
         except BookError as error:
-            if str(error) != self._trouble:
-                log.error("nothing can be sent", extra={"why": str(error)})
-            self._trouble = str(error)
-            return AFTER_ERROR
+            return self._fails(str(error))
+        except Exception as error:
+            # A mistake of ours. Whoever carries messages must go on, and must not be silent about it.
+            return self._fails(f"{type(error).__name__}: {error}", error)
         if self._trouble:
             log.info("notifications can be sent again")
             self._trouble = ""
         following = self.next_due(now)
         return LONGEST_NAP if following is None else min(max(following - now, 0), LONGEST_NAP)
+
+    def _fails(self, why: str, bug: Exception | None = None) -> int:
+        if why != self._trouble:
+            log.error("nothing can be sent", extra={"why": why}, exc_info=bug)
+        self._trouble = why
+        return AFTER_ERROR
 
     async def _tidy(self, now: Instant) -> None:
         """Forget old letters now and then, after what is urgent."""

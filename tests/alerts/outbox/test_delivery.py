@@ -8,9 +8,10 @@ import pytest
 
 from alert_notices import NOW
 from outbox_stage import AMBIGUOUS, DELIVERED, FAILED, GONE, REFUSED, SECOND, Outbox, Scripted, turns
-from triggerdev_alerts.book import LetterStatus
+from triggerdev_alerts.book import Changes, LetterStatus
 from triggerdev_alerts.instants import DAY, HOUR, MINUTE
 from triggerdev_alerts.notification import NoticeKind, Why
+from triggerdev_alerts.outbox.memory import MemoryStore
 from triggerdev_alerts.outbox.retry import RetryPolicy
 from triggerdev_alerts.receivers.port import Attempt, Envelope, Fate
 
@@ -254,6 +255,30 @@ async def test_a_hanging_receiver_delays_nobody_else_nor_its_own_answers() -> No
     never.set()
     await turns(60)
     assert len(slow.bodies) == 10
+    stop.set()
+    await running
+
+
+async def test_a_mistake_of_ours_is_loud_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(MemoryStore):
+        breaks = 0
+
+        async def commit(self, changes: Changes) -> None:
+            if self.breaks:
+                self.breaks -= 1
+                raise ZeroDivisionError("ours")
+            await super().commit(changes)
+
+    hook, store = Scripted(), Broken()
+    box = Outbox(hook, storage=store)
+    await box.say("a")
+    store.breaks = 2
+    stop = asyncio.Event()
+    running = asyncio.create_task(box.courier.run(stop))
+    await turns(60)
+    assert len(hook.bodies) == 1
+    errors = [(record.message, record.__dict__["why"]) for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == [("nothing can be sent", "ZeroDivisionError: ours")]
     stop.set()
     await running
 
