@@ -6,16 +6,14 @@ from triggerdev_alerts.conditions.catalogue import CONDITIONS
 from triggerdev_alerts.documents.units import format_duration
 from triggerdev_alerts.rules import quantities
 from triggerdev_alerts.rules.model import Rule, RuleSet
+from triggerdev_exporter.commands.columns import columns
 
 
 def listed(ruleset: RuleSet) -> str:
     """Name, severity, condition and where each rule stands, in columns."""
     rows = [("alert", "severity", "when", "for", "where")]
     rows += [_row(rule) for rule in ruleset.rules]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join(columns(rows))
 
 
 def _row(rule: Rule) -> tuple[str, str, str, str, str]:

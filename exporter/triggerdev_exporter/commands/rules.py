@@ -62,6 +62,55 @@ def schema() -> None:
 
 @rules.command()
 @takes_rules
+@click.option(
+    "--labels",
+    "labels",
+    metavar="NAME=VALUE,…",
+    multiple=True,
+    required=True,
+    help="The alert's labels; may be repeated. With alertname, the rule gives its own besides.",
+)
+def route(files: tuple[str, ...], config_path: Path | None, labels: tuple[str, ...]) -> None:
+    """Tell who would get an alert with these labels, and why: every route, mutes, inhibitions."""
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.commands.rule_route import route_alert
+
+    route_alert(files, config_path, labels, SystemClock().now())
+
+
+@rules.command()
+@takes_rules
+@click.option("--alert", required=True, metavar="NAME", help="The rule.")
+@click.option("--receiver", required=True, metavar="NAME", help="Who would get it.")
+@click.option("--state", type=click.Choice(("firing", "resolved")), default="firing", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("payload", "text")),
+    default="payload",
+    show_default=True,
+    help="What is posted (for Slack its JSON), or the same in plain text.",
+)
+def preview(
+    files: tuple[str, ...], config_path: Path | None, alert: str, receiver: str, state: str, format_: str
+) -> None:
+    """Print the message that a receiver would get of an alert, with made-up numbers. Sends nothing."""
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.commands import rule_preview
+
+    rule_preview.preview(
+        files,
+        config_path,
+        alert,
+        receiver,
+        is_resolved=state == "resolved",
+        as_text=format_ == "text",
+        now=SystemClock().now(),
+    )
+
+
+@rules.command()
+@takes_rules
 @click.option("--verbose", "-v", is_flag=True, help="A line a test.")
 def test(files: tuple[str, ...], config_path: Path | None, verbose: bool) -> None:
     """Run the tests in FILES (or in the rules of the config) and beside them; exit code 1 if one fails.
