@@ -23,12 +23,16 @@ async def open_receivers(
 ) -> AsyncIterator[Mapping[str, Receiver]]:
     """The receivers by name, closed on leaving: for the daemon, until a reload brings others.
 
-    `door` makes the way out from a receiver's settings.
+    `door` makes the way out from a receiver's settings. Those that hold state are not here, so that no letters are
+    written to them (`pushing/build.py`).
     """
     async with AsyncExitStack() as stack:
         receivers: dict[str, Receiver] = {}
         for name, config in ruleset.receivers.items():
-            receiver = KINDS[config.kind].make(name, config.settings, door(config.settings))
+            make = KINDS[config.kind].make
+            if make is None:
+                continue
+            receiver = make(name, config.settings, door(config.settings))
             stack.push_async_callback(receiver.close)
             receivers[name] = receiver
         yield receivers

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triggerdev_alerts.documents.model import Model
-from triggerdev_alerts.receivers import email, pagerduty, slack, webhook
+from triggerdev_alerts.receivers import alertmanager, email, pagerduty, slack, webhook
 from triggerdev_alerts.receivers.port import Receiver
 
 
@@ -20,8 +20,13 @@ class ReceiverKind:
     name: str
     settings: type[Model]
     """What a person may write under the kind's name."""
-    make: Callable[..., Receiver]
-    """(the receiver's name, its settings, the `Door`, …) → the receiver."""
+    make: Callable[..., Receiver] | None
+    """(the receiver's name, its settings, the `Door`, …) → the receiver. ``None``: see `holds_state`."""
+
+    @property
+    def holds_state(self) -> bool:
+        """It groups and sends by itself: no letters are written to it, its alerts are asserted (`pushing/`)."""
+        return self.make is None
 
 
 _ROWS: tuple[ReceiverKind, ...] = (
@@ -29,6 +34,7 @@ _ROWS: tuple[ReceiverKind, ...] = (
     ReceiverKind("slack", slack.Settings, slack.Slack),
     ReceiverKind("pagerduty", pagerduty.Settings, pagerduty.PagerDuty),
     ReceiverKind("email", email.Settings, lambda name, settings, _door: email.Email(name, settings)),
+    ReceiverKind("alertmanager", alertmanager.Settings, None),
 )
 
 KINDS: dict[str, ReceiverKind] = {row.name: row for row in _ROWS}

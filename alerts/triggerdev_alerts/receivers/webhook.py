@@ -44,7 +44,8 @@ def _check_url(url: SecretStr) -> SecretStr:
     return url
 
 
-def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Further headers of a request, none of them one that we set. Raises `Unfit`."""
     for name, value in headers.items():
         if name.lower() in _OURS or name.lower().startswith("webhook-"):
             raise Unfit("header", f"the header {found(name)} is ours to set")
@@ -77,7 +78,7 @@ class Settings(Model):
     format: Literal["native", "alertmanager"] = Field(
         "native", description="Our own JSON, or the payload that Alertmanager sends (version 4)."
     )
-    headers: Annotated[Mapping[str, str], AfterValidator(_check_headers)] = Field(
+    headers: Annotated[Mapping[str, str], AfterValidator(check_headers)] = Field(
         default_factory=dict, description="Further headers of each request."
     )
     max_alerts: int = Field(100, ge=1, le=1_000, description="How many alerts one message lists.")
