@@ -100,6 +100,7 @@ _FAILED = Key(
     FAILURES,
     choices=tuple(s for s in ENDINGS if s not in SUCCESSES),
 )
+_IGNORE_PAUSED = Key("ignore_paused", Kind.FLAG, "Whether a paused queue may hold what it likes.", True)
 
 
 def _older(help: str, default: int | None = None, *, example: str = "30m") -> Key:
@@ -243,12 +244,12 @@ _ROWS = (
         (
             Key("above", Kind.COUNT, "The number.", example="500"),
             _clear(Kind.COUNT),
-            Key("ignore_paused", Kind.FLAG, "Whether a paused queue may hold what it likes.", True),
+            _IGNORE_PAUSED,
         ),
         ("queue",),
         ("queue",),
         lambda c: [_ask(c, "queue_depth"), _ask(c, "queue_paused", optional=True)],
-        measures.queue_depth,
+        measures.level_unless_paused,
         Absent.GONE,
         ("queue",),
         says_one="1 run waits",
@@ -259,11 +260,11 @@ _ROWS = (
         "The oldest run in the queue waits for longer than that. Known for tasks' own queues, others by enrichment.",
         "the oldest run has waited for {value}",
         Unit.MILLIS,
-        (Key("above", Kind.DURATION, "How long.", example="10m"), _clear(Kind.DURATION)),
+        (Key("above", Kind.DURATION, "How long.", example="10m"), _clear(Kind.DURATION), _IGNORE_PAUSED),
         ("queue",),
         ("queue",),
-        lambda c: [_ask(c, "queue_oldest_age")],
-        measures.level,
+        lambda c: [_ask(c, "queue_oldest_age"), _ask(c, "queue_paused", optional=True)],
+        measures.level_unless_paused,
         Absent.ZERO,
         ("queue",),
         limit="above {threshold}",

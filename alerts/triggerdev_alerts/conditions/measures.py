@@ -156,10 +156,11 @@ def expired(condition: Condition, readings: Sequence[Readings]) -> Measures:
     return found
 
 
-def queue_depth(condition: Condition, readings: Sequence[Readings]) -> Measures:
-    depth, paused = readings
+def level_unless_paused(condition: Condition, readings: Sequence[Readings]) -> Measures:
+    """Above ``above``; what waits in a queue that somebody paused is `queue_paused`'s to tell."""
+    values, paused = readings
     skip = bool(condition.values["ignore_paused"])
-    found = level(condition, (depth,))
+    found = level(condition, (values,))
     for key, measure in found.items():
         if skip and paused.values.get(key):
             found[key] = measure._replace(holds=False, in_band=False)
