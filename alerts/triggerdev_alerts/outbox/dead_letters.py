@@ -32,6 +32,7 @@ async def retry(scribe: Scribe, receivers: Mapping[str, Receiver], letter_id: st
         raise Unfit("letter", "a newer message about the same group was delivered since; drop this one")
 
     def decide(draft: Draft) -> Letter:
+        _check_still_dead(draft, letter)
         again = conclusions.retry(draft, letter, now)
         supersede(draft, receiver, letter.group_key, now)
         return draft.changes.letters[again.id]
@@ -46,7 +47,18 @@ async def drop(scribe: Scribe, letter_id: str, now: Instant) -> Letter:
         Unfit: there is no such dead letter.
     """
     letter = await _dead(scribe, letter_id)
-    return await scribe.write(lambda draft: conclusions.drop(draft, letter, now))
+
+    def decide(draft: Draft) -> Letter:
+        _check_still_dead(draft, letter)
+        return conclusions.drop(draft, letter, now)
+
+    return await scribe.write(decide)
+
+
+def _check_still_dead(draft: Draft, letter: Letter) -> None:
+    # Two hands at once: what the other one sent again may be under way by now, and must not be touched.
+    if any(other.id == letter.id for other in draft.letters_of(letter.receiver, letter.group_key)):
+        raise Unfit("letter", f"{letter.id} was just put into its line again by somebody else")
 
 
 async def _dead(scribe: Scribe, letter_id: str) -> Letter:

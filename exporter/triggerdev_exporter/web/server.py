@@ -16,6 +16,8 @@ from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.negotiation import accepts_gzip, choose_format
 from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.target import Target
+from triggerdev_exporter.web import alerts_api
+from triggerdev_exporter.web.json_api import LARGEST_BODY, json_errors
 from triggerdev_exporter.web.overview import overview
 from triggerdev_exporter.web.readiness import waiting_for
 
@@ -69,7 +71,7 @@ def make_app(served: Served) -> web.Application:
         missing = waiting_for(served.targets, started_at=served.started_at, now=now)
         return {"version": __version__, "not_ready": missing, "targets": overview(served.targets, now)}
 
-    app = web.Application(middlewares=[_headers])
+    app = web.Application(middlewares=[_headers, json_errors], client_max_size=LARGEST_BODY)
     aiohttp_jinja2.setup(
         app, loader=jinja2.PackageLoader("triggerdev_exporter.web"), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -77,6 +79,8 @@ def make_app(served: Served) -> web.Application:
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
     app.router.add_get("/", landing)
+    if isinstance(served, alerts_api.WithAlerting):
+        app.router.add_routes(alerts_api.routes(served))
     return app
 
 

@@ -1,0 +1,247 @@
+"""``/api/v1/…`` about alerts: what is read from the book, and the few things that people may change in it.
+
+Every change goes through the scribe, so it is on disk before it is answered; then the engine is poked. What an answer
+looks like is `alert_views.py`, how errors are told `json_api.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from aiohttp import web
+
+from triggerdev_alerts.alert import State
+from triggerdev_alerts.book import Letter, LetterStatus
+from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
+from triggerdev_alerts.documents.units import parse_duration
+from triggerdev_alerts.instants import Instant, iso
+from triggerdev_alerts.notify.matcher_text import parse_matchers
+from triggerdev_alerts.notify.silences import add_silence, expire_silence
+from triggerdev_alerts.outbox import dead_letters
+from triggerdev_alerts.outbox.scribe import Scribe
+from triggerdev_alerts.receivers.port import Receiver
+from triggerdev_alerts.receivers.tryout import try_out
+from triggerdev_alerts.rules.model import RuleSet
+from triggerdev_exporter.clock import Clock
+from triggerdev_exporter.web import alert_views as views
+from triggerdev_exporter.web.json_api import Problem, answer, check_parameters, chosen, limited, read_body
+
+MOST = 1_000
+"""How many things one answer lists."""
+_AT_A_TIME = 50
+"""Alerts that are worded before others get the loop."""
+_CURSOR = re.compile(r"([0-9]{1,15})-([\w-]{1,80})", re.ASCII)
+
+
+class Operated(Protocol):
+    """Alerting, as far as it is operated from here; `alerting.Alerting` is it."""
+
+    @property
+    def scribe(self) -> Scribe: ...
+
+    @property
+    def ruleset(self) -> RuleSet: ...
+
+    @property
+    def receivers(self) -> Mapping[str, Receiver]: ...
+
+    def poke(self) -> None: ...
+
+
+@runtime_checkable
+class WithAlerting(Protocol):
+    """Whoever holds it; ``None`` while it is not running."""
+
+    @property
+    def alerting(self) -> Operated | None: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+
+def routes(served: WithAlerting) -> list[web.RouteDef]:
+    """The routes, for the router of the one server."""
+    api = _Api(served)
+    return [
+        web.get("/api/v1/alerts", api.alerts),
+        web.get("/api/v1/silences", api.silences),
+        web.post("/api/v1/silences", api.add_silence),
+        web.delete("/api/v1/silences/{id}", api.expire_silence),
+        web.get("/api/v1/notifications", api.notifications),
+        web.post("/api/v1/notifications/{id}/retry", api.retry),
+        web.post("/api/v1/notifications/{id}/drop", api.drop),
+        web.get("/api/v1/receivers", api.receivers),
+        web.post("/api/v1/receivers/{name}/test", api.test),
+        web.get("/api/v1/rules", api.rules),
+    ]
+
+
+class _Api:
+    """The handlers. A method a route; each checks what it was sent, then reads or writes."""
+
+    def __init__(self, served: WithAlerting) -> None:
+        self._served = served
+        self._tested: set[str] = set()
+        """Receivers that a test is under way to."""
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        check_parameters(request, ("state", "limit"))
+        state, limit = chosen(request, "state", [state.value for state in State]), limited(request, MOST, MOST)
+        alerting, now = self._alerting(), self._now()
+        book = alerting.scribe.book
+        rules = {rule.id: rule for rule in alerting.ruleset.rules}
+        fitting = [alert for alert in book.alerts.values() if state in (None, alert.state)]
+        silences = views.active_silences(book.silences.values(), now)
+        listed: list[views.AlertView] = []
+        for alert in views.in_order(fitting)[:limit]:
+            if len(listed) % _AT_A_TIME == _AT_A_TIME - 1:
+                await self._served.clock.sleep(0)
+            listed.append(views.alert_view(rules.get(alert.rule), alert, silences, now))
+        return answer(views.AlertList(at=iso(now), total=len(fitting), alerts=listed))
+
+    async def silences(self, request: web.Request) -> web.Response:
+        check_parameters(request, ())
+        return answer(views.silence_list(self._alerting().scribe.book.silences.values(), self._now()))
+
+    async def add_silence(self, request: web.Request) -> web.Response:
+        wish = await read_body(request, views.SilenceWish)
+        alerting, now = self._alerting(), self._now()
+        matchers = parse_matchers(wish.matchers)
+        start, duration = _span(wish, now)
+        silence = await alerting.scribe.write(
+            lambda draft: add_silence(
+                draft,
+                matchers,
+                duration=duration,
+                author=wish.author,
+                comment=wish.comment,
+                now=now,
+                starts_at=start,
+            )
+        )
+        alerting.poke()
+        alerts = [alert.labels for alert in alerting.scribe.book.alerts.values()]
+        return answer(views.silence_answer(silence, alerts, now), 201)
+
+    async def expire_silence(self, request: web.Request) -> web.Response:
+        alerting, now, name = self._alerting(), self._now(), request.match_info["id"]
+        try:
+            silence = await alerting.scribe.write(lambda draft: expire_silence(draft, name, now))
+        except Unfit as error:
+            raise Problem(404, "not_found", error.text) from None
+        alerting.poke()
+        alerts = [alert.labels for alert in alerting.scribe.book.alerts.values()]
+        return answer(views.silence_answer(silence, alerts, now))
+
+    async def notifications(self, request: web.Request) -> web.Response:
+        check_parameters(request, ("status", "receiver", "group", "limit", "cursor"))
+        status, limit = (
+            chosen(request, "status", [status.value for status in LetterStatus]),
+            limited(request, 100, MOST),
+        )
+        letters = await self._alerting().scribe.storage.letters(
+            status=None if status is None else LetterStatus(status),
+            receiver=request.query.get("receiver"),
+            group_key=request.query.get("group"),
+            limit=limit + 1,
+            before=_before(request.query.get("cursor")),
+        )
+        shown = letters[:limit]
+        return answer(
+            views.NotificationList(
+                at=iso(self._now()),
+                notifications=[views.notification_view(letter) for letter in shown],
+                next_cursor=f"{shown[-1].created_at}-{shown[-1].id}" if len(letters) > limit else None,
+            )
+        )
+
+    async def retry(self, request: web.Request) -> web.Response:
+        alerting, letter = await self._letter(request)
+        try:
+            letter = await dead_letters.retry(alerting.scribe, alerting.receivers, letter.id, self._now())
+        except Unfit as error:
+            raise Problem(409, "conflict", error.text) from None
+        alerting.poke()
+        return answer(views.NotificationAnswer(at=iso(self._now()), notification=views.notification_view(letter)))
+
+    async def drop(self, request: web.Request) -> web.Response:
+        alerting, letter = await self._letter(request)
+        try:
+            letter = await dead_letters.drop(alerting.scribe, letter.id, self._now())
+        except Unfit as error:
+            raise Problem(409, "conflict", error.text) from None
+        alerting.poke()
+        return answer(views.NotificationAnswer(at=iso(self._now()), notification=views.notification_view(letter)))
+
+    async def receivers(self, request: web.Request) -> web.Response:
+        check_parameters(request, ())
+        alerting = self._alerting()
+        kinds = {name: receiver.kind for name, receiver in alerting.receivers.items()}
+        return answer(views.receiver_list(kinds, alerting.scribe.book, self._now()))
+
+    async def test(self, request: web.Request) -> web.Response:
+        alerting, name = self._alerting(), request.match_info["name"]
+        receiver = alerting.receivers.get(name)
+        if receiver is None:
+            known = list(alerting.receivers)
+            near = suggestion(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none at all")
+            raise Problem(404, "not_found", f"no receiver is named {found(name)}{near}")
+        if name in self._tested:
+            raise Problem(409, "conflict", f"a test of {name} is under way; wait until it has ended")
+        self._tested.add(name)
+        try:
+            attempt = await try_out(receiver, self._now())
+        finally:
+            self._tested.discard(name)
+        return answer(views.tryout_answer(name, attempt))
+
+    async def rules(self, request: web.Request) -> web.Response:
+        check_parameters(request, ())
+        alerting = self._alerting()
+        return answer(views.rule_list(alerting.ruleset, alerting.scribe.book, self._now()))
+
+    def _alerting(self) -> Operated:
+        alerting = self._served.alerting
+        if alerting is None:
+            raise Problem(503, "unavailable", "alerting is not running yet; ask again in a moment")
+        return alerting
+
+    def _now(self) -> Instant:
+        return self._served.clock.now()
+
+    async def _letter(self, request: web.Request) -> tuple[Operated, Letter]:
+        alerting, name = self._alerting(), request.match_info["id"]
+        letter = await alerting.scribe.storage.letter(name)
+        if letter is None:
+            raise Problem(404, "not_found", f'there is no notification {found(name)}; see "outbox list"')
+        return alerting, letter
+
+
+def _span(wish: views.SilenceWish, now: Instant) -> tuple[Instant, int]:
+    """When it starts and how long it lasts. Raises `Unfit`."""
+    start = _instant("starts_at", wish.starts_at) if wish.starts_at else now
+    if bool(wish.duration) is bool(wish.ends_at):
+        raise Unfit("duration", 'say how long it lasts, with duration ("2h") or with ends_at, not both')
+    return start, parse_duration(wish.duration) if wish.duration else _instant("ends_at", wish.ends_at) - start
+
+
+def _instant(key: str, text: str) -> Instant:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Unfit("instant", f'{key}: {found(text)} is no instant; write it like "2026-01-05T12:00:00Z"')
+    return round(moment.timestamp() * 1000)
+
+
+def _before(cursor: str | None) -> tuple[Instant, str] | None:
+    if cursor is None:
+        return None
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise Problem(400, "bad_request", f"{found(cursor)} is no cursor; send next_cursor back as it came")
+    return int(match[1]), match[2]
