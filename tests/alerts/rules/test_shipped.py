@@ -222,7 +222,7 @@ def test_the_wheel_holds_them(tmp_path: Path) -> None:
     subprocess.run(build, cwd=ALERTS.parent, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     held = set(ZipFile(wheel).namelist())
-    for folder in ("rules",):
+    for folder in ("rules", "runbooks"):
         lying = {f"triggerdev_alerts/shipped/{folder}/{path.name}" for path in (ALERTS / folder).iterdir()}
         assert lying <= held
         assert lying
