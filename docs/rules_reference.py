@@ -1,4 +1,7 @@
-"""Writes the reference of rule files into docs/rules.md, between its markers. `make docs` runs it; a test compares."""
+"""Writes the shipped rules and the reference of rule files into docs/rules.md, between their markers.
+
+`make docs` runs it; a test compares.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,20 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from triggerdev_alerts.conditions.catalogue import CONDITIONS, ConditionType
-from triggerdev_alerts.conditions.keys import REQUIRED, Key
+from triggerdev_alerts.conditions.keys import REQUIRED, Key, Kind
 from triggerdev_alerts.documents.mistakes import flow
 from triggerdev_alerts.documents.model import keys_of
+from triggerdev_alerts.documents.units import format_duration
 from triggerdev_alerts.message.template import FIELDS
 from triggerdev_alerts.receivers.kinds import KINDS
 from triggerdev_alerts.rules import quantities, written, written_delivery
+from triggerdev_alerts.rules.files import shipped_rules
+from triggerdev_alerts.rules.load import read_rules
+from triggerdev_alerts.rules.model import SEVERITIES, Rule
 
 PAGE = Path(__file__).resolve().parent / "rules.md"
 BEGIN, END = "<!-- reference:begin -->\n", "<!-- reference:end -->"
+SHIPPED_BEGIN, SHIPPED_END = "<!-- shipped:begin -->\n", "<!-- shipped:end -->"
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The file", written.WrittenRules),
@@ -42,6 +50,43 @@ def reference() -> str:
     fields = [("`labels.NAME`", "a label of the rule's own"), *((f"`{name}`", text) for name, text in FIELDS.items())]
     parts += ["### Fields of templates", "", *_table(("field", "is"), fields), ""]
     return "\n".join(parts)
+
+
+def shipped() -> str:
+    """Markdown: the rules that come with the program, the worst first, those that are off last."""
+    rules = sorted(
+        read_rules(shipped_rules()).ruleset.rules,
+        key=lambda rule: (not rule.enabled, SEVERITIES.index(rule.severity)),
+    )
+    rows = [
+        (
+            f"[{rule.name}](../{rule.annotations['runbook']})",
+            rule.severity if rule.enabled else f"off ({rule.severity})",
+            _condition(rule),
+        )
+        for rule in rules
+    ]
+    return "\n".join([*_table(("alert", "severity", "fires on"), rows), ""])
+
+
+def _condition(rule: Rule) -> str:
+    """``queue_age above 10m, clear_below 5m, for 2m``: all numbers, and words that are not the default."""
+    row = CONDITIONS[rule.when.type]
+    values = ((key, rule.when.values[key.name]) for key in row.keys)
+    wordy = (Kind.FLAG, Kind.STATUSES, Kind.WORD)
+    said = [
+        f"{key.name} {_words(key, value)}"
+        for key, value in values
+        if value is not None and not (key.kind in wordy and value == key.default)
+    ]
+    said += [f"by {', '.join(rule.when.by) or 'target'}"] if rule.when.by != row.by else []
+    said += [f"for {format_duration(rule.for_)}"] if rule.for_ else []
+    return f"`{row.name}` {', '.join(said)}".strip()
+
+
+def _words(key: Key, value: object) -> str:
+    shown = quantities.show(key, value)  # type: ignore[arg-type]  # a value of that key
+    return " ".join(map(str, shown)) if isinstance(shown, list | tuple) else str(shown)
 
 
 def _conditions() -> Iterable[str]:
@@ -81,10 +126,14 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def filled(text: str) -> str:
-    """The page with today's reference."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + "\n" + reference() + END + after
+    """The page with today's tables."""
+    return _between(SHIPPED_BEGIN, shipped(), SHIPPED_END, _between(BEGIN, reference(), END, text))
+
+
+def _between(begin: str, inner: str, end: str, text: str) -> str:
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return before + begin + "\n" + inner + end + after
 
 
 if __name__ == "__main__":
