@@ -310,6 +310,11 @@ def test_an_own_rule_replaces_the_shipped_one_of_its_name() -> None:
     ]
 
 
+def test_a_shipped_inhibition_that_is_left_without_its_rule_is_not_warned_of() -> None:
+    shipped = SHIPPED + "\ninhibit: [{source: {alertname: B}, target: {alertname: A, severity: warning}}]"
+    assert load(PAUSED.replace("alert: A,", "alert: A, severity: critical,"), shipped=shipped).warnings == ()
+
+
 def test_a_group_of_an_own_file_cannot_have_the_name_of_a_shipped_one() -> None:
     assert told(PAUSED.replace("name: g", "name: shipped"), shipped=SHIPPED) == [
         'rules-1.yml:1:17: error[duplicate]: "shipped" is the name of a shipped one'
