@@ -30,10 +30,14 @@ def should_ping(
     now: Instant,
     *,
     ticked: bool,
+    holders: Collection[str] = (),
     oldest_letter: int = OLDEST_LETTER,
     latest_tick: int = LATEST_TICK,
 ) -> Proof:
-    """`ticked`: the last step of the engine succeeded. `stale`: targets that cannot be read or whose data is old."""
+    """`ticked`: the last step of the engine succeeded. `stale`: targets that cannot be read or whose data is old.
+
+    `holders`: receivers that get no letters, whose silence no letter shows.
+    """
     if not ticked:
         return Proof(False, "the last evaluation failed")
     quiet = now - book.clock.stepped_at
@@ -44,6 +48,10 @@ def should_ping(
     oldest = oldest_open(book)
     if oldest is not None and now - oldest >= oldest_letter:
         return Proof(False, f"a notification waits for {(now - oldest) // SECOND} s")
+    for name in sorted(holders):
+        entry = book.receivers.get(name)
+        if entry is not None and entry.failing_since and now - entry.failing_since >= oldest_letter:
+            return Proof(False, f"{name} has taken nothing for {(now - entry.failing_since) // SECOND} s")
     return Proof(True)
 
 

@@ -1,4 +1,4 @@
-"""The only way out: one POST, to an address that is checked when it is connected to, without redirects.
+"""The only way out: one request, to an address that is checked when it is connected to, without redirects.
 
 What goes wrong is translated here: a receiver sees a `Reply`, or a `DoorError` that says whether the message may have
 arrived. No text from here holds a URL: URLs of receivers are credentials.
@@ -50,6 +50,10 @@ class Door(Protocol):
         """Send `body` once. Raises `DoorError`."""
         ...
 
+    async def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        """Fetch it once. Raises `DoorError`."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -93,15 +97,23 @@ class HttpDoor:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: str, headers: Mapping[str, str]) -> Reply:
-        """See `Door.post`. A proxy from the environment would bypass the check of the address: none is used."""
+        """See `Door.post`."""
+        return await self._request("POST", url, body.encode(), headers)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        """See `Door.get`."""
+        return await self._request("GET", url, None, headers)
+
+    async def _request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        # A proxy from the environment would bypass the check of the address: none is used.
         problem = problem_of_url(url)
         host = "" if problem else urlsplit(url).hostname or ""
         problem = problem or self._policy.refusal_of_name(host) or self._refusal_of_literal(host)
         if problem is not None:
             raise DoorError(Fate.REFUSED, problem)
         try:
-            async with self._open().post(
-                url, data=body.encode(), headers=dict(headers), allow_redirects=False
+            async with self._open().request(
+                method, url, data=body, headers=dict(headers), allow_redirects=False
             ) as response:
                 # Read no more than can be of use, whatever the length that was announced.
                 raw = await response.content.read(LARGEST_REPLY)
