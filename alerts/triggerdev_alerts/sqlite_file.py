@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +42,8 @@ class FileKind:
     """What to do about a damaged one, and what is lost."""
     full: str
     """What a full disk means."""
+    steps: Mapping[int, str] = field(default_factory=dict)
+    """Minor → the statements that make a file of the minor before one of it. They only add."""
 
 
 class SqliteFile:
@@ -135,6 +137,26 @@ def _prepare(path: Path, connection: sqlite3.Connection, kind: FileKind) -> None
         with connection:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {kind.schema} PRAGMA user_version = {kind.major * 1000 + kind.minor};"
+            )
+        return
+    _step_up(path, connection, kind, version)
+
+
+def _step_up(path: Path, connection: sqlite3.Connection, kind: FileKind, version: int) -> None:
+    """Add what a file of an earlier minor lacks, after a copy of it was put beside it."""
+    minors = [minor for minor in sorted(kind.steps) if kind.major * 1000 + minor > version]
+    if not minors:
+        return
+    beside = path.with_name(f"{path.name}.{version // 1000}.{version % 1000}.bak")
+    copy = sqlite3.connect(beside)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+    for minor in minors:
+        with connection:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {kind.steps[minor]} PRAGMA user_version = {kind.major * 1000 + minor};"
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import Limits
 from triggerdev_exporter.ledger.news import Notice
 from triggerdev_exporter.ledger.store import Store
+from triggerdev_exporter.ledger.strips import Needs
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.sights import Sights
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 COLLECTORS = ("runs", "queues", "batches", "schedules", "deployments", "waitpoints")
 LOOK_AGAIN = HOUR
 """How long an endpoint that said no is left alone."""
+MAX_BLIND = 100
 FIRST_PAUSE, LONGEST_PAUSE = 30 * SECOND, 5 * MINUTE
 
 
@@ -49,6 +51,23 @@ class CollectorState:
     trouble: str | None = None
     """What is wrong now, in words; ``None`` when nothing is."""
     look_again_at: Instant = 0
+    failing_since: Instant | None = None
+    """Server time of the first failed tick of those that failed in a row."""
+    blind: deque[tuple[Instant, Instant]] = field(default_factory=lambda: deque(maxlen=MAX_BLIND))
+    """From a first failed tick to the next good one, server time: the latest such times since this process began."""
+
+    def sees(self, is_well: bool, now: Instant) -> None:
+        """A tick ended, or was not even tried, at `now` (server time)."""
+        if not is_well:
+            self.failing_since = now if self.failing_since is None else self.failing_since
+        elif self.failing_since is not None:
+            self.blind.append((self.failing_since, now))
+            self.failing_since = None
+
+    def blind_spans(self, now: Instant) -> list[tuple[Instant, Instant]]:
+        """Times in which it could not look, the one that lasts at `now` (server time) included."""
+        lasting = [] if self.failing_since is None else [(self.failing_since, max(now, self.failing_since) + 1)]
+        return [*self.blind, *lasting]
 
     def is_stale(self, now: Instant) -> bool:
         """Whether its gauges are too old to show: no success within three intervals."""
@@ -69,6 +88,7 @@ class Target:
         self.states = {key: CollectorState(interval_ms=getattr(config.intervals, key)) for key in COLLECTORS}
         self.journal: Journal | None = None
         self.dialect: Dialect | None = None if config.dialect == "auto" else DIALECTS[config.dialect]
+        self._needs: Needs = {}
         self._store = store
         self._limits = limits
         self._over_budget: set[str] = set()
@@ -85,9 +105,20 @@ class Target:
         """``None`` until the server's time is known for the first time."""
         return None if self.journal is None else self.journal.ledger
 
+    def blind_to_slots(self) -> list[tuple[Instant, Instant]]:
+        """Times in which nobody could see whether a schedule started its runs."""
+        now = self.server_now()
+        return [span for name in ("runs", "schedules") for span in self.states[name].blind_spans(now)]
+
     def server_now(self) -> Instant:
         """The server's time as far as we know it, Unix ms."""
         return self.client.meter.server_now(self.clock.now())
+
+    def keep(self, needs: Needs) -> None:
+        """What loaded rules ask for windows of: kept from the next page of runs on."""
+        self._needs = needs
+        if self.ledger is not None:
+            self.ledger.strips.needs = needs
 
     async def load(self) -> None:
         """Take up what the state file knows, before any request."""
@@ -97,6 +128,7 @@ class Target:
 
     def _keep(self, ledger: Ledger) -> None:
         ledger.limits = self._limits
+        ledger.strips.needs = self._needs
         self.journal = Journal(self.name, ledger, self._store)
         if ledger.coverage is not None and ledger.coverage.walked_at:
             # Its open runs are as old as its last walk: shown until they are stale, as if we had not been away.

@@ -61,6 +61,8 @@ class ApiMeter:
     """The last request reached the API and the key was accepted."""
     server_offset: int = 0
     """Milliseconds that the server's clock is ahead of ours."""
+    is_dated: bool = False
+    """Whether the server ever told its time."""
 
     def request(self, endpoint: str, code: str, seconds: float, *, up: bool) -> None:
         """One request ended, well or badly."""
@@ -83,6 +85,7 @@ class ApiMeter:
         A Date header is up to a second old, and the way takes its time: a small difference is none. An answer that took
         long says little: it only counts when what we believe so far cannot be true.
         """
+        self.is_dated = True
         believed = date - received <= self.server_offset <= date + SECOND - sent
         if received - sent > _SLOW and believed:
             return

@@ -46,6 +46,7 @@ async def tick(target: Target, collector: Collector) -> Report:
     if target.is_shut(now):
         # Nothing is asked while the key is refused, but nothing is well either.
         state.up = False
+        state.sees(False, target.server_now())
         return Report(collector.name, "skipped")
     started = target.clock.monotonic()
     report = await _attempt(target, collector, now)
@@ -91,6 +92,7 @@ def _record(target: Target, state: CollectorState, report: Report) -> None:
     if report.reason is not None:
         state.errors[report.reason] += 1
     state.up = report.outcome == "ok"
+    state.sees(state.up, target.server_now())
     where = {"target": target.name, "collector": report.collector}
     refused = report.reason == "auth" and report.outcome == "failed"
     if report.outcome == "ok":

@@ -234,6 +234,7 @@ class RunsCollector:
         if now - self._forgot_at >= MINUTE:
             # Ids are kept longer than the horizon where a walk may still come by.
             await journal.forget(min(now, _read_from(_coverage(journal), now) + HORIZON))
+            await journal.trim(now)
             self._forgot_at = now
 
     # -- what the step learnt ----------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class SchedulesCollector:
         covered = journal.ledger.coverage
         # Until the runs are read, a missing run is our own blindness, not a missed slot.
         until = coverage.complete_until(covered) if covered is not None and covered.looked_back else 0
-        await journal.write(lambda draft: slots.look(draft, found, now=now, complete_until=until))
+        blind = target.blind_to_slots()
+        await journal.write(lambda draft: slots.look(draft, found, now=now, complete_until=until, blind=blind))
         target.sights.schedules = found
         return True

@@ -35,7 +35,7 @@ class Walk:
 
 def begin(birth: Instant, lookback: int) -> Coverage:
     """Nothing read yet: the walk that follows goes back `lookback` milliseconds before birth."""
-    return Coverage(tail=birth - lookback)
+    return Coverage(tail=birth - lookback, has_strips=True)
 
 
 def floor(coverage: Coverage, now: Instant) -> Instant:
@@ -90,7 +90,10 @@ def after_page(
         # Not "now": a page may hold nothing but scheduled runs whose createdAt is still to come.
         end = now if oldest is None else oldest
     since = walk.gap.since if walk.gap is not None else now
-    rest = None if cursor is None else Gap(start=walk.floor, end=max(end, walk.floor), since=since, cursor=cursor)
+    read_to = walk.gap.read_to if walk.gap is not None else coverage.walked_at
+    rest = None
+    if cursor is not None:
+        rest = Gap(start=walk.floor, end=max(end, walk.floor), since=since, cursor=cursor, read_to=read_to)
     going_on = None if rest is None else Walk(walk.floor, cursor, rest, walk.sweep)
 
     changes: dict[str, object] = {}
@@ -129,7 +132,10 @@ def _united(gaps: list[Gap]) -> tuple[Gap, ...]:
         if united and gap.end >= united[-1].start:
             upper = united[-1]
             united[-1] = msgspec.structs.replace(
-                upper, start=min(upper.start, gap.start), since=min(upper.since, gap.since)
+                upper,
+                start=min(upper.start, gap.start),
+                since=min(upper.since, gap.since),
+                read_to=min(upper.read_to, gap.read_to),
             )
         else:
             united.append(gap)
@@ -149,6 +155,17 @@ def is_covered(coverage: Coverage, at: Instant) -> bool:
     if not coverage.tail <= at <= coverage.walked_at:
         return False
     return not any(gap.start <= at <= gap.end for gap in coverage.gaps)
+
+
+def unread(coverage: Coverage) -> list[tuple[Instant, Instant]]:
+    """Created-at time that nobody has read yet, as (after, until]; what is only read once more is not in it."""
+    spans = [(max(gap.start - 1, gap.read_to), gap.end) for gap in coverage.gaps]
+    return [(after, until) for after, until in spans if after < until]
+
+
+def read_until(coverage: Coverage) -> Instant:
+    """Everything created from the tail up to here has been read at least once."""
+    return min([coverage.walked_at, *(after for after, _ in unread(coverage))])
 
 
 def complete_until(coverage: Coverage) -> Instant:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     DEPLOYMENT = "deployment"
     COVERAGE = "coverage"
     CURSOR = "cursor"
+    STRIP = "strip"
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +99,10 @@ class ScheduleFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Slots up to here are settled; it starts at our first complete poll and again at every edit."""
     last_run: Instant | None = None
     last_success: Instant | None = None
+    known_since: Instant = 0
+    """Since when it is as it is: slots after that are judged. 0: an earlier version did not say."""
+    verdicts: tuple[tuple[Instant, bool], ...] = ()
+    """The latest slots that were judged and whether a run met them, ascending, from the last one that was met on."""
 
 
 class OpenBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +134,10 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     newest: Instant = 0
     ended: dict[str, Instant] = {}
     """Deployments: by final status, when the last one ended."""
+    verdict: str = ""
+    """Deployments: how the newest ended that succeeded or failed."""
+    verdict_of: Instant = 0
+    """When that one was created."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +148,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     since: Instant
     """Server time at which it was opened."""
     cursor: str | None = None
+    read_to: Instant = 0
+    """Up to here everything was read before: what the walk repeats is for rows that become visible late."""
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,9 +179,24 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     environment: str | None = None
     environment_type: str | None = None
     project: str | None = None
+    has_strips: bool = False
+    """Whoever wrote this also fills the cells of strips. A version that knows none leaves it out, and so tells us."""
 
 
-Fact = OpenRun | TaskFacts | Slot | ScheduleFacts | OpenBatch | OpenToken | OpenDeployment | Coverage | Cursor
+class StripFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A strip of cells that is kept, key: `strips.Strip.key`."""
+
+    since: Instant
+    """Everything that happened after that is in its cells."""
+    reach: int
+    """How far back its cells are kept, milliseconds."""
+    shortened: bool = False
+    """There were too many cells, and those up to `since` were given up."""
+
+
+Fact = (
+    OpenRun | TaskFacts | Slot | ScheduleFacts | OpenBatch | OpenToken | OpenDeployment | Coverage | Cursor | StripFacts
+)
 
 FACT_TYPES: dict[Kind, type[Fact]] = {
     Kind.RUN: OpenRun,
@@ -182,4 +208,5 @@ FACT_TYPES: dict[Kind, type[Fact]] = {
     Kind.DEPLOYMENT: OpenDeployment,
     Kind.COVERAGE: Coverage,
     Kind.CURSOR: Cursor,
+    Kind.STRIP: StripFacts,
 }

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.news import Draft, News
 from triggerdev_exporter.ledger.store import Store
+from triggerdev_exporter.ledger.strips import Strip, strip_of_key
+
+log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -42,3 +49,34 @@ class Journal:
     async def forget(self, now: Instant) -> int:
         """See `Store.forget`."""
         return await self._store.forget(self.target, now)
+
+    async def trim(self, now: Instant) -> None:
+        """Forget the cells of strips that no loaded rule reaches back to, and what is over the limit of cells."""
+        ledger = self.ledger
+        await self._shorten(now)
+        until: dict[Strip, int] = {}
+        for key, facts in ledger.kept_strips.items():
+            strip = strip_of_key(key)
+            until[strip] = strip.cell(max(now - facts.reach, facts.since if facts.shortened else 0))
+        async with self._turn:
+            await self._store.trim(self.target, until)
+            for strip, cell in until.items():
+                ledger.strips.trim(strip, cell)
+
+    async def _shorten(self, now: Instant) -> None:
+        """Where there are too many cells, the largest strip reaches back half as far from now on."""
+        strips = self.ledger.strips
+        if strips.entries <= self.ledger.limits.cells:
+            return
+        key, facts = max(self.ledger.kept_strips.items(), key=lambda item: strips.size(strip_of_key(item[0])))
+        since = (max(facts.since, now - facts.reach) + now) // 2
+        log.warning(
+            "too many cells are kept for the windows of rules: the longest windows are unknown until fewer things "
+            "happen (metrics.max_series)",
+            extra={"target": self.target, "strip": key},
+        )
+
+        def decide(draft: Draft) -> None:
+            draft.put(Kind.STRIP, key, msgspec.structs.replace(facts, since=since, shortened=True))
+
+        await self.write(decide)

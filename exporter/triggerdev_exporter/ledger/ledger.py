@@ -18,10 +18,12 @@ from triggerdev_exporter.ledger.facts import (
     OpenToken,
     ScheduleFacts,
     Slot,
+    StripFacts,
     TaskFacts,
 )
 from triggerdev_exporter.ledger.limits import limits
-from triggerdev_exporter.ledger.news import News
+from triggerdev_exporter.ledger.news import MOST_UNTOLD, News, Noted
+from triggerdev_exporter.ledger.strips import Strips, strip_of_key
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
 
 F = TypeVar("F", bound=Fact)
@@ -43,6 +45,11 @@ class Ledger:
         self.histograms: dict[SeriesKey, Histogram] = {}
         self.facts: dict[Kind, dict[str, Fact]] = {kind: {} for kind in FACT_TYPES}
         self.schedules_by_task: dict[str, set[str]] = {}
+        self.strips = Strips()
+        self.untold: dict[str, tuple[Noted, ...]] = {}
+        """Run id → what was counted of it without its queue; only the latest `MOST_UNTOLD`, and only in memory."""
+        self.changes = 0
+        """How often something was absorbed: who made something of the ledger knows whether it is old."""
         self._families: dict[str, set[Labels]] = {}
 
     def absorb(self, news: News) -> None:
@@ -60,7 +67,16 @@ class Ledger:
                 mine.add(histogram)
         for (kind, key), fact in news.facts.items():
             self.set_fact(kind, key, fact)
+        for (strip, labels), cells in news.cells.items():
+            self.strips.add(strip, labels, cells)
+        for run_id, noted in news.untold.items():
+            self.untold.pop(run_id, None)
+            if noted:
+                self.untold[run_id] = noted
+        while len(self.untold) > MOST_UNTOLD:
+            del self.untold[next(iter(self.untold))]
         self.overflow += news.overflow
+        self.changes += 1
 
     def set_counter(self, place: SeriesKey, value: int) -> None:
         self.counters[place] = value
@@ -87,6 +103,8 @@ class Ledger:
                 self.schedules_by_task[old.task].discard(key)
             if fact is not None:
                 self.schedules_by_task.setdefault(cast("ScheduleFacts", fact).task, set()).add(key)
+        if kind is Kind.STRIP and fact is None:
+            self.strips.drop(strip_of_key(key))
         if fact is None:
             facts.pop(key, None)
         else:
@@ -132,6 +150,18 @@ class Ledger:
     @property
     def deployments(self) -> dict[str, OpenDeployment]:
         return cast("dict[str, OpenDeployment]", self.facts[Kind.DEPLOYMENT])
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no page of runs was ever committed."""
+        coverage = self.coverage
+        read = coverage is not None and bool(coverage.walked_at or coverage.refreshed_at)
+        return not (read or self.runs or self.tasks)
+
+    @property
+    def kept_strips(self) -> dict[str, StripFacts]:
+        """By `Strip.key`: what is kept for windows, and since when."""
+        return cast("dict[str, StripFacts]", self.facts[Kind.STRIP])
 
     @property
     def coverage(self) -> Coverage | None:

@@ -51,6 +51,16 @@ class Limits:
     """Label sets, by family with the label ``task``; ``__other__`` comes on top."""
     allow: tuple[re.Pattern[str], ...]
 
+    @property
+    def strip_series(self) -> int:
+        """Sets of labels in one strip of cells; ``__other__`` comes on top."""
+        return 4 * self.tasks
+
+    @property
+    def cells(self) -> int:
+        """Cells in all strips together. Beyond it the largest strip reaches back less far."""
+        return 2_000 * self.tasks
+
     def allows(self, task: str) -> bool:
         """Whether `task` may have series of its own at all."""
         return any(pattern.fullmatch(task) for pattern in self.allow)

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+
+import msgspec
 
 from triggerdev_exporter.clock import DAY, Instant
 from triggerdev_exporter.ledger.facts import (
@@ -20,9 +22,11 @@ from triggerdev_exporter.ledger.facts import (
     Kind,
     OpenRun,
     ScheduleFacts,
+    StripFacts,
     TaskFacts,
 )
 from triggerdev_exporter.ledger.limits import OTHER
+from triggerdev_exporter.ledger.strips import About, Cells, Family, Strip
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, new_histogram
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ HORIZON = 7 * DAY
 
 F = TypeVar("F", bound=Fact)
 FactKey = tuple[Kind, str]
+
+MOST_UNTOLD = 20_000
+"""Runs that wait for somebody to tell their queue."""
 
 #: Marks on a settled id.
 ATTEMPTS_DUE = 1
@@ -54,6 +61,16 @@ class Notice:
     text: str
 
 
+class Noted(NamedTuple):
+    """Something that was added to the cells of strips."""
+
+    family: Family
+    at: Instant
+    about: About
+    sub: int
+    by: int
+
+
 @dataclass(slots=True)
 class News:
     """Everything that one step changes, ready to be committed."""
@@ -71,9 +88,13 @@ class News:
     overflow: Counter[str] = field(default_factory=Counter)
     """By family, how often something was counted under ``__other__`` because its budget is used up."""
     notices: list[Notice] = field(default_factory=list)
+    cells: Cells = field(default_factory=dict)
+    """What is added to the cells of strips."""
+    untold: dict[str, tuple[Noted, ...]] = field(default_factory=dict)
+    """By run id, what was noted without its queue; empty: nothing waits for it any more. Never on disk."""
 
     def __bool__(self) -> bool:
-        return bool(self.counts or self.timings or self.folded or self.facts or self.settled)
+        return bool(self.counts or self.timings or self.folded or self.facts or self.settled or self.cells)
 
 
 class Draft:
@@ -84,6 +105,7 @@ class Draft:
         self._settled = settled
         self._new_series: Counter[str] = Counter()
         self._new_tasks = 0
+        self._kept: dict[Family, list[tuple[Strip, int]]] = {}
         self.news = News()
 
     @property
@@ -192,6 +214,92 @@ class Draft:
         if histogram is None:
             histogram = self.news.timings[place] = new_histogram(family)
         histogram.observe(value_ms)
+
+    def keep_strips(self, now: Instant) -> None:
+        """Begin to keep what loaded rules ask for, and end what none asks for. Before it, `note` does nothing.
+
+        A strip knows what happens from now on; if nothing was read yet, also what the look-back finds.
+        """
+        coverage = self.get(Kind.COVERAGE, "", Coverage)
+        if coverage is None:
+            return
+        needs = self._ledger.strips.needs
+        # A version that keeps no strips wrote in between: what it counted is not in the cells.
+        trusted = coverage.has_strips
+        if not trusted:
+            self.put(Kind.COVERAGE, "", msgspec.structs.replace(coverage, has_strips=True))
+        kept = {strip.key for strip in needs}
+        for key in self.all(Kind.STRIP, StripFacts):
+            if key not in kept:
+                self.news.facts[Kind.STRIP, key] = None
+        self._kept = {}
+        for strip, reach in needs.items():
+            before = self.get(Kind.STRIP, strip.key, StripFacts)
+            begins = self._known_from(strip.family, coverage, now)
+            facts = StripFacts(since=begins, reach=reach)
+            if before is not None and trusted:
+                # What lies further back than it reached so far is forgotten already.
+                since = before.since if reach <= before.reach else max(before.since, now - before.reach)
+                facts = StripFacts(since=since, reach=reach, shortened=before.shortened)
+            self.put(Kind.STRIP, strip.key, facts)
+            self._kept.setdefault(strip.family, []).append((strip, strip.cell(now - reach)))
+
+    def _known_from(self, family: Family, coverage: Coverage, now: Instant) -> Instant:
+        if self._ledger.untouched:
+            # Batches are only found through what happens to their runs.
+            return self.birth if family is Family.BATCHES else coverage.tail
+        # Scheduled runs are listed before their createdAt.
+        return max(now, coverage.newest or 0) if family is Family.TRIGGERED else now
+
+    def note(self, family: Family, at: Instant, about: About, sub: int, by: int = 1, *, run_id: str = "") -> None:
+        """Count something that happened at `at` in the cells of all strips of `family`. Once for each event.
+
+        With `run_id` it is moved when somebody tells the queue of the run (`tell_queue`).
+        """
+        for strip, oldest in self._kept.get(family, ()):
+            cell = strip.cell(at)
+            labels = strip.labels(about)
+            if labels is None or cell <= oldest:
+                continue
+            place = self._place_in_strip(strip, labels)
+            cells = self.news.cells.setdefault(place, {})
+            cells[cell, sub] = cells.get((cell, sub), 0) + by
+            if about.queue is None and run_id and "queue" in strip.dimensions:
+                waiting = self._untold(run_id)
+                told = Noted(family, at, about, sub, by)
+                if told not in waiting:
+                    self.news.untold[run_id] = (*waiting, told)
+
+    def tell_queue(self, run_id: str, queue: str) -> None:
+        """Move what was noted of a run without its queue to where it belongs."""
+        for family, at, about, sub, by in self._untold(run_id):
+            told = about._replace(queue=queue)
+            for strip, oldest in self._kept.get(family, ()):
+                if "queue" not in strip.dimensions:
+                    continue
+                cell = strip.cell(at)
+                for one, change in ((about, -by), (told, by)):
+                    labels = strip.labels(one)
+                    if labels is None or cell <= oldest:
+                        continue
+                    cells = self.news.cells.setdefault(self._place_in_strip(strip, labels), {})
+                    cells[cell, sub] = cells.get((cell, sub), 0) + change
+        if self._untold(run_id):
+            self.news.untold[run_id] = ()
+
+    def _untold(self, run_id: str) -> tuple[Noted, ...]:
+        found = self.news.untold.get(run_id)
+        return self._ledger.untold.get(run_id, ()) if found is None else found
+
+    def _place_in_strip(self, strip: Strip, labels: Labels) -> tuple[Strip, Labels]:
+        place = (strip, labels)
+        known = self._ledger.strips.trails(strip)
+        if place in self.news.cells or labels in known or not labels:
+            return place
+        new = sum(1 for one, _ in self.news.cells if one == strip)
+        if len(known) + new < self._ledger.limits.strip_series:
+            return place
+        return strip, (OTHER,) * len(labels)
 
     def _within_budget(self, family: str, labels: Labels) -> SeriesKey:
         place = (family, labels)

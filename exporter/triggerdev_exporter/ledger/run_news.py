@@ -15,7 +15,9 @@ from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
 from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft
+from triggerdev_exporter.ledger.sketch import code_of
 from triggerdev_exporter.ledger.slots import note_run, slot_key
+from triggerdev_exporter.ledger.strips import ENDED, NANOUSD, RUNS, About, Family
 from triggerdev_exporter.records import Enrichment, Run
 from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome, RunStatus
 
@@ -29,6 +31,7 @@ VANISH_AFTER = 3
 
 def sight(draft: Draft, runs: Iterable[Run], *, now: Instant, count_tests: bool) -> None:
     """Take in `runs` as seen at `now` (server time). Order and repetition do not change the result."""
+    draft.keep_strips(now)
     for run in runs:
         _sight_of_one(draft, run, now, count_tests)
 
@@ -49,6 +52,17 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
     if started_at is None and before is not None:
         started_at = before.started_at
     start_counted = before is not None and before.start_counted
+    about = About(
+        task=run.task,
+        queue=None if before is None else before.queue,
+        version=run.version or "",
+        tags=run.tags,
+        is_test=apart,
+    )
+    if before is None:
+        draft.note(Family.TRIGGERED, run.created_at, about, 0, run_id=run.id)
+    if started_at is not None and (before is None or before.started_at is None):
+        draft.note(Family.WAIT, started_at, about, code_of(_waited(run, started_at)), run_id=run.id)
 
     if not apart:
         _remember_task(draft, run)
@@ -78,7 +92,11 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
             ),
         )
     else:
-        _end(draft, run, started_at, apart, now)
+        _end(draft, run, started_at, about, now)
+
+
+def _waited(run: Run, started_at: Instant) -> int:
+    return max(0, started_at - max(run.created_at, run.delayed_until or 0))
 
 
 def _seen_after_its_end(draft: Draft, run: Run, marks: int, now: Instant) -> None:
@@ -94,10 +112,12 @@ def _too_late(draft: Draft, run: Run, now: Instant) -> bool:
     return run.created_at < now - HORIZON and is_covered(draft.coverage(), run.created_at)
 
 
-def _end(draft: Draft, run: Run, started_at: Instant | None, apart: bool, now: Instant) -> None:
+def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: Instant) -> None:
     # A dialect may leave finishedAt out; the last change of an ended run is its end.
     finished_at = run.finished_at or run.updated_at or now
     counted = finished_at >= draft.birth
+    apart = about.is_test
+    _note_end(draft, run, started_at, finished_at, about)
     if apart:
         if counted:
             draft.count("runs_test_finished_total", (run.task,))
@@ -117,14 +137,23 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, apart: bool, now: I
     )
 
 
+def _note_end(draft: Draft, run: Run, started_at: Instant | None, finished_at: Instant, about: About) -> None:
+    draft.note(Family.FINISHED, finished_at, about, ENDED.index(run.status.value), run_id=run.id)
+    draft.note(Family.COST, finished_at, about, RUNS, run_id=run.id)
+    if run.cost_nanousd:
+        draft.note(Family.COST, finished_at, about, NANOUSD, run.cost_nanousd, run_id=run.id)
+    if started_at is not None:
+        lasted = max(0, finished_at - started_at)
+        draft.note(Family.DURATION, finished_at, about, code_of(lasted), run_id=run.id)
+
+
 def _count_end(draft: Draft, run: Run, outcome: Outcome, started_at: Instant | None, finished_at: Instant) -> None:
     task = run.task
     draft.count("runs_finished_total", (task, run.status.value))
     if run.version:
         _count_version(draft, run.version, outcome)
     if started_at is not None:
-        ready_at = max(run.created_at, run.delayed_until or 0)
-        draft.observe("run_wait_seconds", (task,), max(0, started_at - ready_at))
+        draft.observe("run_wait_seconds", (task,), _waited(run, started_at))
         draft.observe("run_duration_seconds", (task, outcome.value), max(0, finished_at - started_at))
     if run.compute_ms is not None:
         draft.count("run_compute_seconds_total", (task,), run.compute_ms)
@@ -238,7 +267,10 @@ def not_found(draft: Draft, run_id: str, *, now: Instant) -> None:
 
 def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
     """Add what TRQL knows to runs that are in the ledger: queue, batch, attempts. It never counts a run."""
+    draft.keep_strips(now)
     for row in rows:
+        if row.queue:
+            draft.tell_queue(row.run_id, row.queue)
         run = draft.run(row.run_id)
         if run is not None:
             if (row.queue or row.batch_id) and (row.queue != run.queue or row.batch_id != run.batch_id):

@@ -7,7 +7,7 @@ The run list does not name a run's schedule. A scheduled run's createdAt is exac
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -20,8 +20,13 @@ from triggerdev_exporter.ledger.facts import Kind, ScheduleFacts, Slot
 from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.records import Schedule
 
-GRACE = 5 * MINUTE
+Span = tuple[Instant, Instant]
+"""From an instant to an instant."""
+
+GRACE, EARLY = 5 * MINUTE, MINUTE
 KEPT = 2 * DAY
+MAX_VERDICTS = 100
+"""Slots in a row that were missed; more are as many."""
 MAX_ANNOUNCED = 100
 """Announcements kept while verdicts are held; beyond it our own cron fills in."""
 MAX_SLOTS_A_LOOK = 5_000
@@ -84,16 +89,35 @@ def note_run(draft: Draft, task: str, at: Instant, *, succeeded: bool) -> None:
             draft.put(Kind.SCHEDULE, schedule_id, msgspec.structs.replace(facts, **{field: at}))
 
 
-def look(draft: Draft, schedules: Iterable[Schedule], *, now: Instant, complete_until: Instant) -> None:
+def was_blind(blind: Iterable[Span], at: Instant, *, grace: int, early: int) -> bool:
+    """Whether nobody could look anywhere in the time in which a run may meet the slot `at`."""
+    return any(start <= at + grace and end > at - early for start, end in blind)
+
+
+def rank(facts: ScheduleFacts, schedule_id: str) -> tuple[str, str]:
+    """Who gets the runs of a shared slot first."""
+    # DECLARATIVE sorts before IMPERATIVE: the schedule in the code gets the run, the user-made one is missing.
+    return facts.type, schedule_id
+
+
+def look(
+    draft: Draft,
+    schedules: Iterable[Schedule],
+    *,
+    now: Instant,
+    complete_until: Instant,
+    blind: Sequence[Span] = (),
+) -> None:
     """Take in a complete list of schedules at `now` (server time) and judge the slots that are past their grace.
 
     `complete_until` is how far the runs are known to be read: no verdict beyond it. A schedule is judged from the
-    first look on, and anew from any edit.
+    first look on, and anew from any edit. `blind` are the times in which runs or schedules could not be read: a slot
+    that was missed then is counted, but no rule is told.
     """
     limit = min(now - GRACE, complete_until)
     old = draft.all(Kind.SCHEDULE, ScheduleFacts)
     listed = {schedule.id: schedule for schedule in schedules}
-    _judge(draft, old, listed, limit)
+    _judge(draft, old, listed, limit, blind)
     for schedule in listed.values():
         before = draft.get(Kind.SCHEDULE, schedule.id, ScheduleFacts)
         old.pop(schedule.id, None)
@@ -115,7 +139,13 @@ def _goes_on(facts: ScheduleFacts, now_is: Schedule | None) -> bool:
     )
 
 
-def _judge(draft: Draft, schedules: dict[str, ScheduleFacts], listed: dict[str, Schedule], limit: Instant) -> None:
+def _judge(
+    draft: Draft,
+    schedules: dict[str, ScheduleFacts],
+    listed: dict[str, Schedule],
+    limit: Instant,
+    blind: Sequence[Span],
+) -> None:
     due: dict[tuple[str, Instant], list[str]] = defaultdict(list)
     for schedule_id, facts in schedules.items():
         until = limit
@@ -128,13 +158,26 @@ def _judge(draft: Draft, schedules: dict[str, ScheduleFacts], listed: dict[str, 
         judged_to = slots[-1] if len(slots) >= MAX_SLOTS_A_LOOK else until
         draft.put(Kind.SCHEDULE, schedule_id, msgspec.structs.replace(facts, judged_to=judged_to))
         for at in slots:
-            due[facts.task, at].append(facts.type)
-    for (task, at), types in due.items():
+            due[facts.task, at].append(schedule_id)
+    verdicts: dict[str, list[tuple[Instant, bool]]] = defaultdict(list)
+    for (task, at), sharing in due.items():
         slot = draft.get(Kind.SLOT, slot_key(at, task), Slot)
         met = 0 if slot is None else slot.runs
-        # DECLARATIVE sorts before IMPERATIVE: the schedule in the code gets the run, the user-made one is missing.
-        for missed_type in sorted(types)[met:]:
-            draft.count("schedule_missed_total", (task, missed_type))
+        for place, schedule_id in enumerate(sorted(sharing, key=lambda one: rank(schedules[one], one))):
+            if place >= met:
+                draft.count("schedule_missed_total", (task, schedules[schedule_id].type))
+            if place < met or not was_blind(blind, at, grace=GRACE, early=EARLY):
+                verdicts[schedule_id].append((at, place < met))
+    for schedule_id, found in verdicts.items():
+        judged = draft.get(Kind.SCHEDULE, schedule_id, ScheduleFacts)
+        if judged is not None:
+            latest = _from_the_last_met(sorted((*judged.verdicts, *found)))
+            draft.put(Kind.SCHEDULE, schedule_id, msgspec.structs.replace(judged, verdicts=latest))
+
+
+def _from_the_last_met(verdicts: list[tuple[Instant, bool]]) -> tuple[tuple[Instant, bool], ...]:
+    begin = max((place for place, (_, met) in enumerate(verdicts) if met), default=0)
+    return tuple(verdicts[begin:][-MAX_VERDICTS:])
 
 
 def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, now: Instant) -> ScheduleFacts:
@@ -147,6 +190,7 @@ def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, n
         active=schedule.active,
         announced=told,
         judged_to=now,
+        known_since=now,
     )
     if before is None:
         return _with_past(draft, facts)
@@ -157,7 +201,14 @@ def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, n
         # The same slot announced again adds nothing: the earlier word covers more time.
         news = tuple(said for said in told if said[1] not in {at for _, at in open_ones})
         announced = (open_ones + news)[-MAX_ANNOUNCED:]
-        return msgspec.structs.replace(facts, judged_to=before.judged_to, announced=announced, **last)
+        return msgspec.structs.replace(
+            facts,
+            judged_to=before.judged_to,
+            announced=announced,
+            known_since=before.known_since or before.judged_to,
+            verdicts=before.verdicts,
+            **last,
+        )
     return msgspec.structs.replace(facts, **last)
 
 

@@ -7,7 +7,7 @@ with the remedy in the sentence.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,12 +18,37 @@ from triggerdev_exporter.errors import StateError
 from triggerdev_exporter.ledger.facts import FACT_TYPES, Kind
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.news import News
-from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram
+from triggerdev_exporter.ledger.strips import Cells, Strip, strip_of_key
+from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, Labels
 
 #: `PRAGMA user_version` = major * 1000 + minor. Additive changes raise the minor; an older program reads such a file.
 #: Raise it together with SCHEMA, add the step to MIGRATIONS, and a line here:
 #:   1.0  first version
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
+#:   1.1  strips of cells, for the windows of rules
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
+
+_STRIPS = """
+CREATE TABLE strip (
+    id INTEGER PRIMARY KEY,
+    target INTEGER NOT NULL,
+    key TEXT NOT NULL,                  -- strips.Strip.key
+    UNIQUE (target, key)
+) STRICT;
+CREATE TABLE strip_series (
+    id INTEGER PRIMARY KEY,
+    strip INTEGER NOT NULL,
+    labels TEXT NOT NULL,               -- JSON array, in the order of the strip's dimensions
+    UNIQUE (strip, labels)
+) STRICT;
+CREATE TABLE strip_cell (
+    strip INTEGER NOT NULL,
+    cell INTEGER NOT NULL,              -- number of its end, in widths of the strip
+    series INTEGER NOT NULL,
+    sub INTEGER NOT NULL,               -- what it means: strips.Family
+    value INTEGER NOT NULL,
+    PRIMARY KEY (strip, cell, series, sub)
+) STRICT, WITHOUT ROWID;
+"""
 
 SCHEMA = """
 CREATE TABLE target (
@@ -65,7 +90,7 @@ CREATE INDEX settled_until ON settled (target, until);
 """
 
 STATE_FILE = FileKind(
-    schema=SCHEMA,
+    schema=SCHEMA + _STRIPS,
     major=SCHEMA_MAJOR,
     minor=SCHEMA_MINOR,
     error=StateError,
@@ -77,6 +102,7 @@ STATE_FILE = FileKind(
     damaged="Move it away and start again: counters then begin at 0 with a new birth, which Prometheus reads as a "
     "reset, and nothing is counted twice.",
     full="nothing was lost, counting goes on when there is room.",
+    steps={1: _STRIPS},
 )
 
 
@@ -87,6 +113,10 @@ class Store:
         self.path = file.path
         self._file = file
         self._connection = file.connection
+        self._strips: dict[tuple[int, str], int] = {}
+        """(target, key) → id; what is on disk, or about to be."""
+        self._series: dict[tuple[int, Labels], int] = {}
+        """(strip, labels) → id."""
 
     async def load(self, target: str) -> Ledger | None:
         """The ledger of `target` as last committed; ``None`` if this file does not know it."""
@@ -145,6 +175,20 @@ class Store:
 
         return await self._file.run(write)
 
+    async def trim(self, target: str, until: Mapping[Strip, int]) -> None:
+        """Drop the cells of strips up to those numbers."""
+
+        def write() -> None:
+            target_id = self._id(target)
+            with self._connection:
+                self._connection.executemany(
+                    "DELETE FROM strip_cell WHERE strip = (SELECT id FROM strip WHERE target = ? AND key = ?) "
+                    "AND cell <= ?",
+                    [(target_id, strip.key, cell) for strip, cell in until.items()],
+                )
+
+        await self._file.run(write)
+
     async def close(self) -> None:
         """See `SqliteFile.close`."""
         await self._file.close()
@@ -183,9 +227,40 @@ class Store:
             # A newer minor may have written kinds that we do not know; they stay in the file.
             if kind in known:
                 ledger.set_fact(Kind(kind), key, msgspec.json.decode(value, type=FACT_TYPES[Kind(kind)]))
+        self._read_strips(target_id, ledger)
         return ledger
 
+    def _read_strips(self, target_id: int, ledger: Ledger) -> None:
+        read = self._connection.execute
+        strips: dict[int, Strip] = {}
+        for strip_id, key in read("SELECT id, key FROM strip WHERE target = ?", (target_id,)):
+            strips[strip_id] = strip_of_key(key)
+            self._strips[target_id, key] = strip_id
+        with self._connection:
+            # Labels are forgotten with their last cell, but not at once.
+            read("DELETE FROM strip_series WHERE id NOT IN (SELECT series FROM strip_cell)")
+        for strip_id, strip in strips.items():
+            labels: dict[int, Labels] = {}
+            for series, text in read("SELECT id, labels FROM strip_series WHERE strip = ?", (strip_id,)):
+                labels[series] = _LABELS.decode(text)
+                if len(labels[series]) != len(strip.dimensions):
+                    raise ValueError(f"{len(labels[series])} labels where {len(strip.dimensions)} are due")
+                self._series[strip_id, labels[series]] = series
+            query = "SELECT series, cell, sub, value FROM strip_cell WHERE strip = ?"
+            for series, cell, sub, value in read(query, (strip_id,)):
+                if series in labels and value:
+                    ledger.strips.add(strip, labels[series], {(cell, sub): value})
+
     def _commit(self, target: str, news: News) -> None:
+        try:
+            self._write(target, news)
+        except BaseException:
+            # Ids that were given out in it are not on disk.
+            self._strips.clear()
+            self._series.clear()
+            raise
+
+    def _write(self, target: str, news: News) -> None:
         target_id = self._id(target)
         with self._connection:
             write = self._connection.executemany
@@ -215,6 +290,51 @@ class Store:
                 "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)",
                 [(target_id, hashed, until, marks) for hashed, (until, marks) in news.settled.items()],
             )
+            for (kind, key), fact in news.facts.items():
+                if kind is Kind.STRIP and fact is None:
+                    self._drop_strip(target_id, key)
+            self._write_cells(target_id, news.cells)
+
+    def _write_cells(self, target_id: int, cells: Cells) -> None:
+        rows: list[tuple[int, int, int, int, int]] = []
+        for (strip, labels), changes in cells.items():
+            strip_id = self._strip_id(target_id, strip.key)
+            series = self._series_id(strip_id, labels)
+            rows += [(strip_id, cell, series, sub, by) for (cell, sub), by in changes.items() if by]
+        self._connection.executemany(
+            "INSERT INTO strip_cell VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            rows,
+        )
+
+    def _strip_id(self, target_id: int, key: str) -> int:
+        found = self._strips.get((target_id, key))
+        if found is None:
+            self._connection.execute("INSERT OR IGNORE INTO strip (target, key) VALUES (?, ?)", (target_id, key))
+            query = "SELECT id FROM strip WHERE target = ? AND key = ?"
+            found = self._strips[target_id, key] = int(
+                self._connection.execute(query, (target_id, key)).fetchone()[0],
+            )
+        return found
+
+    def _series_id(self, strip_id: int, labels: Labels) -> int:
+        found = self._series.get((strip_id, labels))
+        if found is None:
+            told = (strip_id, _json(labels))
+            self._connection.execute("INSERT OR IGNORE INTO strip_series (strip, labels) VALUES (?, ?)", told)
+            query = "SELECT id FROM strip_series WHERE strip = ? AND labels = ?"
+            found = self._series[strip_id, labels] = int(self._connection.execute(query, told).fetchone()[0])
+        return found
+
+    def _drop_strip(self, target_id: int, key: str) -> None:
+        strip_id = self._strip_id(target_id, key)
+        for statement in (
+            "DELETE FROM strip_cell WHERE strip = ?",
+            "DELETE FROM strip_series WHERE strip = ?",
+            "DELETE FROM strip WHERE id = ?",
+        ):
+            self._connection.execute(statement, (strip_id,))
+        del self._strips[target_id, key]
+        self._series = {place: series for place, series in self._series.items() if place[0] != strip_id}
 
     def _add_histogram(self, target_id: int, family: str, labels: str, histogram: Histogram) -> None:
         row = self._connection.execute(

@@ -10,11 +10,13 @@ from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import Cursor, Kind, OpenBatch, OpenDeployment, OpenToken
 from triggerdev_exporter.ledger.news import HORIZON, Draft
 from triggerdev_exporter.ledger.run_news import VANISH_AFTER
+from triggerdev_exporter.ledger.strips import BATCHES, FAILED_ITEMS, ITEMS, About, Family
 from triggerdev_exporter.records import Batch, Deployment, WaitpointToken
 
 BATCH_ENDS = frozenset({"COMPLETED", "ABORTED"})
 TOKEN_ENDS = frozenset({"COMPLETED", "TIMED_OUT"})
 DEPLOYMENT_ENDS = frozenset({"DEPLOYED", "FAILED", "CANCELED", "TIMED_OUT"})
+DEPLOYMENT_VERDICTS = DEPLOYMENT_ENDS - {"CANCELED"}
 
 
 def follow_batches(draft: Draft, batch_ids: Iterable[str]) -> None:
@@ -43,6 +45,10 @@ def batch_sight(draft: Draft, batch: Batch, *, now: Instant) -> None:
             OpenBatch(status=batch.status, created_at=batch.created_at, was_partial=was_partial),
         )
         return
+    draft.keep_strips(now)
+    items = batch.items_created + batch.items_failed
+    for sub, by in ((BATCHES, 1), (ITEMS, items), (FAILED_ITEMS, batch.items_failed)):
+        draft.note(Family.BATCHES, batch.updated_at, About(), sub, by)
     if batch.updated_at >= draft.birth:
         partial = batch.status == "COMPLETED" and (was_partial or batch.items_failed > 0)
         draft.count("batches_finished_total", ("PARTIAL_FAILED" if partial else batch.status,))
@@ -105,8 +111,11 @@ def deployment_sight(draft: Draft, deployments: Iterable[Deployment]) -> None:
     """
     cursor = draft.get(Kind.CURSOR, "deployments", Cursor) or Cursor()
     newest, ended = cursor.newest, dict(cursor.ended)
+    verdict, verdict_of = cursor.verdict, cursor.verdict_of
     for deployment in deployments:
         newest = max(newest, deployment.created_at)
+        if deployment.status in DEPLOYMENT_VERDICTS and deployment.created_at >= verdict_of:
+            verdict, verdict_of = deployment.status, deployment.created_at
         if draft.marks(Kind.DEPLOYMENT, deployment.id) is not None:
             continue
         if deployment.status not in DEPLOYMENT_ENDS:
@@ -124,7 +133,7 @@ def deployment_sight(draft: Draft, deployments: Iterable[Deployment]) -> None:
         draft.drop(Kind.DEPLOYMENT, deployment.id)
         # For ever: the list always begins with the same old deployments, and there are few.
         draft.settle(Kind.DEPLOYMENT, deployment.id, until=FOR_EVER)
-    draft.put(Kind.CURSOR, "deployments", Cursor(newest=newest, ended=ended))
+    draft.put(Kind.CURSOR, "deployments", Cursor(newest=newest, ended=ended, verdict=verdict, verdict_of=verdict_of))
 
 
 def deployment_gone(draft: Draft, deployment_id: str, *, now: Instant) -> None:
