@@ -159,6 +159,17 @@ def test_every_receiver_can_be_looked_at(receiver: str, state: str) -> None:
         assert "Failing" in body
 
 
+def test_what_is_asserted_at_alertmanager(folder: Path) -> None:
+    am = "receivers:\n  am: {alertmanager: {url: http://am:9093, external_url: http://pages}}\n"
+    (folder / "rules.yml").write_text(RULES.replace("receivers:\n", am, 1), "utf-8")
+    done = do("preview", "--alert", "Failing", "--receiver", "am")
+    (told,) = json.loads(done.stdout)
+    assert told["labels"]["alertname"] == "Failing"
+    assert told["annotations"]["says"] == "42.1% of 57 runs failed in 15m (above 10%)"
+    assert told["startsAt"] < told["endsAt"]
+    assert told["generatorURL"] == "http://pages"
+
+
 def test_an_end_that_is_not_told_is_said() -> None:
     done = do("preview", "--alert", "Failing", "--receiver", "mail", "--state", "resolved")
     assert done.stderr == "mail is not told of this: send_resolved is off on route 0/1/0\n"

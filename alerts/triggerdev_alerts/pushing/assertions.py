@@ -14,6 +14,7 @@ from triggerdev_alerts.alert import Alert, Labels, Outcome, Reason
 from triggerdev_alerts.book import KEPT_ENDED, Book, EndedAlert
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.compose import compose
+from triggerdev_alerts.notification import AlertNotice
 from triggerdev_alerts.notify.routing import routes_of
 from triggerdev_alerts.receivers.alertmanager import Assertion
 from triggerdev_alerts.rules.model import Group, OnNoData, Route, Rule, RuleSet
@@ -116,11 +117,16 @@ def assertion(claim: Claim, plan: Plan, now: Instant, evidence_of: EvidenceOf | 
         evidence=evidence,
         now=now,
     )
+    return of_notice(notice, plan.lasts(alert), now)
+
+
+def of_notice(notice: AlertNotice, lasts: int, now: Instant) -> Assertion:
+    """What is said at `now` of an alert as it is told to others too; while it fires, it holds for `lasts`."""
     says = {SAYS: notice.says} if notice.says else {}
     # A clock that was set back must not make an alert that ends before it begins: it would be refused.
-    starts_at = min(alert.fired_at, now)
-    ends_at = now + plan.lasts(alert) if ended is None else max(ended.at, starts_at)
-    return Assertion(alert.labels, tuple(sorted((says | dict(notice.annotations)).items())), starts_at, ends_at)
+    starts_at = min(notice.starts_at, now)
+    ends_at = now + lasts if notice.ends_at is None else max(notice.ends_at, starts_at)
+    return Assertion(notice.labels, tuple(sorted((says | dict(notice.annotations)).items())), starts_at, ends_at)
 
 
 def assertions(

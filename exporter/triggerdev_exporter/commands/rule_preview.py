@@ -14,6 +14,8 @@ from triggerdev_alerts.message.sample import sample, sample_alert
 from triggerdev_alerts.message.text import full
 from triggerdev_alerts.notification import Notification
 from triggerdev_alerts.notify.routing import routes_of
+from triggerdev_alerts.pushing.assertions import LASTS, of_notice
+from triggerdev_alerts.receivers import alertmanager
 from triggerdev_alerts.receivers.build import open_receivers
 from triggerdev_alerts.rules.model import Route, Rule, RuleSet
 from triggerdev_exporter.commands.rule_files import chosen_rules
@@ -66,8 +68,14 @@ def _unknown(noun: str, name: str, known: list[str]) -> str:
 
 async def _body(ruleset: RuleSet, notification: Notification) -> str:
     """What its receiver makes of it; JSON is indented. Making receivers opens nothing."""
-    async with open_receivers(ruleset) as receivers:
-        body = receivers[notification.receiver].render(notification)
+    settings = ruleset.receivers[notification.receiver].settings
+    if isinstance(settings, alertmanager.Settings):
+        lasts = LASTS * settings.resend_delay
+        told = [of_notice(notice, lasts, notification.at) for notice in notification.alerts]
+        body = alertmanager.body(told, settings.external_url)
+    else:
+        async with open_receivers(ruleset) as receivers:
+            body = receivers[notification.receiver].render(notification)
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:
