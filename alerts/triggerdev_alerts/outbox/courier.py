@@ -49,8 +49,8 @@ class _Sent:
 class Courier:
     """Sends the letters of one book.
 
-    `step` sends what is due at an instant and waits for the answers: for tests and commands. `run` is the daemon's:
-    it starts what is due and goes on while answers are out.
+    `step` sends what is due at an instant and waits for the answers: for tests and commands. `run` is the daemon's: it
+    takes a `turn` whenever something is due, and goes on while answers are out.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Courier:
         """Send what is due, until `stop` is set; then end as `stop` does."""
         while not stop.is_set():
             self._woken.clear()
-            await wait_for(self._clock, await self._turn(self._clock.now()), self._woken, stop)
+            await wait_for(self._clock, await self.turn(self._clock.now()), self._woken, stop)
         await self.stop()
 
     async def stop(self, grace: float = GRACE) -> None:
@@ -136,8 +136,8 @@ class Courier:
         except BookError as error:
             log.error("what was sent last could not be written down and will be sent again", extra={"why": str(error)})
 
-    async def _turn(self, now: Instant) -> int:
-        """Start what is due; for how many milliseconds there is nothing to do."""
+    async def turn(self, now: Instant) -> int:
+        """Start what is due and wait for no answer; for how many milliseconds there is nothing to do."""
         try:
             await self._mark()
             await self._launch(now)
