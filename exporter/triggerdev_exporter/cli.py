@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from triggerdev_exporter import __version__
+from triggerdev_exporter.commands.operate import alerts, outbox, receivers, silence
 from triggerdev_exporter.commands.rules import rules
 
 _CONFIG = click.option(
@@ -38,7 +39,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(rules)
+for group in (rules, alerts, silence, outbox, receivers):
+    cli.add_command(group)
 
 
 @cli.command()

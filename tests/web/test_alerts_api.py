@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,9 +22,11 @@ from triggerdev_alerts.instants import iso
 from triggerdev_alerts.outbox.dead_letters import retry
 from triggerdev_alerts.receivers.port import Attempt, Fate
 from triggerdev_exporter.web import alert_views as views
+from triggerdev_exporter.web.alerts_api import routes
 
 Client = TestClient[Any, Any]
 JSON = {"Content-Type": "application/json"}
+CODES = {"bad_request", "cross_site", "not_found", "wrong_method", "conflict", "too_large", "not_json", "unavailable"}
 WISH = {"matchers": "alertname=QueueBacklog", "duration": "2h", "author": "ann", "comment": "known"}
 
 
@@ -191,6 +195,13 @@ async def test_rules(stage: Operated, client: Client) -> None:
         "error_since": None,
         "alerts": {"firing": 1},
     }
+
+
+def test_every_route_and_every_code_is_in_the_documentation(stage: Operated) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+    written = set(re.findall(r"`(GET|POST|DELETE) (/api/v1/[\w/{}]+)", text))
+    assert written == {(route.method, route.path) for route in routes(stage)}
+    assert set(re.findall(r"`([a-z_]+)`", text)) >= CODES
 
 
 async def test_every_answer_reads_back_as_its_struct(stage: Operated, client: Client) -> None:

@@ -1,0 +1,128 @@
+"""What the daemon answers, as text for a terminal. Pure; whatever comes from outside is tamed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from triggerdev_alerts.documents.units import format_duration
+from triggerdev_alerts.instants import MINUTE, Instant
+from triggerdev_alerts.message.characters import tame_line
+from triggerdev_alerts.message.values import show_duration, show_instant
+from triggerdev_exporter.commands.columns import columns
+from triggerdev_exporter.web.alert_views import (
+    AlertList,
+    AlertView,
+    NotificationList,
+    NotificationView,
+    ReceiverList,
+    SilenceAnswer,
+    SilenceList,
+    SilenceView,
+)
+
+
+def alerts_text(found: AlertList, state: str = "") -> str:
+    """A paragraph an alert: what it is, since when, what silences it."""
+    if not found.alerts:
+        return f"No alert is {state or 'pending or firing'}."
+    now = _instant(found.at)
+    heads = columns([(alert.state, _label(alert, "severity"), _label(alert, "alertname")) for alert in found.alerts])
+    lines: list[str] = []
+    for head, alert in zip(heads, found.alerts, strict=True):
+        lines += [head, *(f"  {line}" for line in _about(alert, now))]
+    left = found.total - len(found.alerts)
+    return "\n".join([*lines, *([f"… and {left:,} more"] if left else [])])
+
+
+def _label(alert: AlertView, name: str) -> str:
+    return tame_line(alert.labels.get(name, ""))
+
+
+def _about(alert: AlertView, now: Instant) -> list[str]:
+    lines = [tame_line(alert.annotations.get("summary", "")), f"since {_since(alert.since, now)}"]
+    told = {name: value for name, value in alert.labels.items() if name not in ("alertname", "severity")}
+    lines.append(tame_line(" ".join(f"{name}={value}" for name, value in told.items())))
+    if alert.stale_since is not None:
+        lines.append(f"held without news since {_since(alert.stale_since, now)}")
+    if alert.silenced_by:
+        lines.append(tame_line(f"silenced by {', '.join(alert.silenced_by)}"))
+    return [line for line in lines if line]
+
+
+def silences_text(found: SilenceList, *, with_expired: bool) -> str:
+    """A line a silence, and below it who wanted it and why."""
+    silences = [each for each in found.silences if with_expired or each.state != "expired"]
+    if not silences:
+        return "There is no silence."
+    now = _instant(found.at)
+    heads = columns([(each.id, each.state, _span(each, now), tame_line(each.matchers)) for each in silences])
+    lines: list[str] = []
+    for head, silence in zip(heads, silences, strict=True):
+        lines += [head, f"  {tame_line(silence.author)}: {tame_line(silence.comment)}"]
+    return "\n".join(lines)
+
+
+def _span(silence: SilenceView, now: Instant) -> str:
+    if silence.state == "pending":
+        return f"from {show_instant(_instant(silence.starts_at))} to {show_instant(_instant(silence.ends_at))}"
+    end = _instant(silence.ends_at)
+    left = f" ({show_duration(end - now)} left)" if silence.state == "active" else ""
+    return f"until {show_instant(end)}{left}"
+
+
+def silence_added(made: SilenceAnswer) -> str:
+    """The id, how long, and what it fits: a matcher with a typing error fits nothing."""
+    silence = made.silence
+    fits = {0: "no alert that is there now", 1: "one alert that is there now"}
+    lasts = format_duration(_instant(silence.ends_at) - _instant(silence.starts_at))
+    return (
+        f"{silence.id}: {tame_line(silence.matchers)} is silenced for {lasts}, "
+        f"until {show_instant(_instant(silence.ends_at))}.\n"
+        f"It fits {fits.get(made.fits, f'{made.fits:,} alerts that are there now')}. "
+        f"To end it earlier: triggerdev-exporter silence expire {silence.id}"
+    )
+
+
+def notifications_text(found: NotificationList, status: str = "") -> str:
+    """A line a notification, and below it why it did not arrive."""
+    if not found.notifications:
+        return f"No notification is {status}." if status else "There is no notification."
+    now = _instant(found.at)
+    heads = columns([_notification(each) for each in found.notifications])
+    lines: list[str] = []
+    for head, each in zip(heads, found.notifications, strict=True):
+        lines.append(head)
+        if each.error:
+            again = f"; again in {show_duration(max(_instant(each.next_at) - now, 0))}" if each.next_at else ""
+            lines.append(f"  {tame_line(each.error)}{again}")
+    return "\n".join([*lines, *(["… and older ones; --limit shows more"] if found.next_cursor else [])])
+
+
+def _notification(each: NotificationView) -> tuple[str, ...]:
+    attempts = "1 attempt" if each.attempts == 1 else f"{each.attempts} attempts"
+    when = show_instant(_instant(each.created_at))
+    return each.id, each.status, tame_line(each.receiver), when, attempts, tame_line(each.title)
+
+
+def receivers_text(found: ReceiverList) -> str:
+    if not found.receivers:
+        return "No receiver is configured."
+    now = _instant(found.at)
+    rows = []
+    for each in found.receivers:
+        since = f"since {_since(each.failing_since, now)}" if each.failing_since else ""
+        until = f"until {show_instant(_instant(each.paused_until))}" if each.paused_until else ""
+        waiting = f"{each.pending:,} waiting" if each.pending else ""
+        told = ", ".join(filter(None, (since, until, waiting, tame_line(each.error or ""))))
+        rows.append((tame_line(each.name), each.kind, each.state, told))
+    return "\n".join(columns(rows))
+
+
+def _since(text: str, now: Instant) -> str:
+    at = _instant(text)
+    lasts = now - at
+    return show_instant(at) + (f" ({show_duration(lasts)})" if lasts >= MINUTE else "")
+
+
+def _instant(text: str) -> Instant:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
