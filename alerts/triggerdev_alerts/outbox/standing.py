@@ -6,6 +6,8 @@ waits for it. A letter that is refused is the letter's fault, and a receiver tha
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from triggerdev_alerts.book import Draft, Kind, ReceiverEntry
@@ -80,6 +82,13 @@ def enable_all(draft: Draft) -> None:
     for name, entry in draft.all(Kind.RECEIVER, ReceiverEntry).items():
         if entry.disabled:
             _note(draft, name, replace(entry, disabled="", failing_since=0))
+
+
+def calm_absent(draft: Draft, configured: Collection[str]) -> None:
+    """After a start or a reload: a receiver that is not there any more is not asked, so it cannot fail."""
+    for name, entry in draft.all(Kind.RECEIVER, ReceiverEntry).items():
+        if name not in configured and entry.failing_since:
+            _note(draft, name, replace(entry, failing_since=0))
 
 
 def cut(text: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from triggerdev_alerts.instants import SECOND, Clock
 from triggerdev_alerts.outbox.scribe import Scribe
+from triggerdev_alerts.outbox.standing import calm_absent
 from triggerdev_alerts.pushing.assertions import EvidenceOf, Plan
 from triggerdev_alerts.pushing.pusher import Pusher, Standing
 from triggerdev_alerts.receivers.addresses import policy
@@ -45,7 +46,9 @@ async def open_pushers(
     evidence_of: EvidenceOf | None = None,
     door: Callable[[Settings], Door] = http_door,
 ) -> AsyncIterator[Pushers]:
-    """Pushers that run until this is left: for the daemon, until a reload brings others."""
+    """Pushers that run until this is left: for the daemon, until a reload brings others. Raises `BookError`."""
+    # A member that was given another name failed under the old one, and nothing else would ever take that back.
+    await scribe.write(lambda draft: calm_absent(draft, ruleset.receivers))
     async with AsyncExitStack() as stack:
         pushers: list[Pusher] = []
         stop = asyncio.Event()

@@ -13,7 +13,7 @@ from alertmanager_double import AlertmanagerDouble, open_alertmanager
 from evaluation_stage import NOON
 from pushing_stage import alert, end, rules
 from triggerdev_alerts.alert import Alert, State
-from triggerdev_alerts.book import Book, Changes, Kind
+from triggerdev_alerts.book import Book, Changes, Kind, ReceiverEntry
 from triggerdev_alerts.errors import BookError
 from triggerdev_alerts.instants import HOUR, MINUTE, SECOND, Instant
 from triggerdev_alerts.outbox.memory import MemoryStore
@@ -322,8 +322,10 @@ async def test_they_run_and_end_together(double: AlertmanagerDouble) -> None:
         groups=rules().groups, routes=rules().routes, receivers={"am": ReceiverConfig("am", "alertmanager", settings)}
     )
     clock = VirtualClock(NOON)
+    book.set_entry(Kind.RECEIVER, "old-name", ReceiverEntry(failing_since=NOON))
     async with open_pushers(ruleset, Scribe(book, MemoryStore()), clock) as pushers:
         assert len(pushers) == 1
+        assert book.receivers["old-name"].failing_since == 0
         while len(double.got) < 3:
             pushers.poke()
             await clock.sleep(0.1)
