@@ -131,6 +131,8 @@ async def test_who_and_why(stage: Operated, do: Do) -> None:
 
 async def test_a_typing_error_in_a_value_is_seen(do: Do) -> None:
     assert "It fits no alert that is there now." in said(await do("silence", "add", "task=snd-email", "--for", "2h"))
+    hinted = said(await do("silence", "add", "task=send-*", "--for", "2h"))
+    assert "It fits no alert that is there now. For a pattern write =~ instead of =. To end it" in hinted
 
 
 async def test_what_alertmanager_writes_is_understood(stage: Operated, do: Do) -> None:

@@ -99,7 +99,6 @@ async def test_of_many_alerts_some_are_listed_and_all_are_counted(stage: Operate
         await stage.put("QueueBacklog", queue=f"q{number}")
     found = await ask(client, "/api/v1/alerts?limit=110")
     assert (found["total"], len(found["alerts"])) == (120, 110)
-    assert stage.clock.slept.count(0) >= 2, "others got the loop meanwhile"
 
 
 async def test_silences(stage: Operated, client: Client) -> None:

@@ -75,10 +75,12 @@ def silence_added(made: SilenceAnswer) -> str:
     silence = made.silence
     fits = {0: "no alert that is there now", 1: "one alert that is there now"}
     lasts = format_duration(_instant(silence.ends_at) - _instant(silence.starts_at))
+    # ``task=mail-*`` means that very name, and whoever writes it seldom does.
+    hint = " For a pattern write =~ instead of =." if not made.fits and "*" in silence.matchers else ""
     return (
         f"{silence.id}: {tame_line(silence.matchers)} is silenced for {lasts}, "
         f"until {show_instant(_instant(silence.ends_at))}.\n"
-        f"It fits {fits.get(made.fits, f'{made.fits:,} alerts that are there now')}. "
+        f"It fits {fits.get(made.fits, f'{made.fits:,} alerts that are there now')}.{hint} "
         f"To end it earlier: triggerdev-exporter silence expire {silence.id}"
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from triggerdev_alerts.alert import Alert, Labels, Reason, State
+from triggerdev_alerts.alert import Alert, Reason, State
 from triggerdev_alerts.book import Book, Letter, ReceiverEntry, RuleEntry, Silence
 from triggerdev_alerts.instants import Instant, iso
 from triggerdev_alerts.message.compose import compose
@@ -203,9 +203,22 @@ def active_silences(silences: Iterable[Silence], now: Instant) -> ActiveSilences
     return [(silence.id, matchers_of(silence)) for silence in silences if is_active(silence, now)]
 
 
-def in_order(alerts: Iterable[Alert]) -> list[Alert]:
-    """Firing ones first; the oldest first."""
-    return sorted(alerts, key=lambda alert: (_STATES.index(alert.state), _since(alert), alert.fingerprint))
+def alert_list(
+    alerts: Iterable[Alert],
+    rules: Mapping[str, Rule],
+    silences: ActiveSilences,
+    now: Instant,
+    *,
+    state: str | None,
+    limit: int,
+) -> AlertList:
+    """Those in `state`, firing ones first, the oldest first; `limit` of them. `rules` by their id."""
+    fitting = sorted(
+        (alert for alert in alerts if state in (None, alert.state)),
+        key=lambda alert: (_STATES.index(alert.state), _since(alert), alert.fingerprint),
+    )
+    listed = [alert_view(rules.get(alert.rule), alert, silences, now) for alert in fitting[:limit]]
+    return AlertList(at=iso(now), total=len(fitting), alerts=listed)
 
 
 def alert_view(rule: Rule | None, alert: Alert, silences: ActiveSilences, now: Instant) -> AlertView:
@@ -263,9 +276,9 @@ def silence_list(silences: Iterable[Silence], now: Instant) -> SilenceList:
     )
 
 
-def silence_answer(silence: Silence, alerts: Iterable[Labels], now: Instant) -> SilenceAnswer:
+def silence_answer(silence: Silence, alerts: Iterable[Alert], now: Instant) -> SilenceAnswer:
     matchers = matchers_of(silence)
-    fits = sum(1 for labels in alerts if matches_all(matchers, labels))
+    fits = sum(matches_all(matchers, alert.labels) for alert in alerts)
     return SilenceAnswer(at=iso(now), silence=silence_view(silence, now), fits=fits)
 
 

@@ -6,6 +6,7 @@ looks like is `alert_views.py`, how errors are told `json_api.py`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Protocol, runtime_checkable
 from aiohttp import web
 
 from triggerdev_alerts.alert import State
-from triggerdev_alerts.book import Letter, LetterStatus
+from triggerdev_alerts.book import Letter, LetterStatus, Silence
 from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
 from triggerdev_alerts.documents.units import parse_duration
 from triggerdev_alerts.instants import Instant, iso
@@ -31,8 +32,6 @@ from triggerdev_exporter.web.json_api import Problem, answer, check_parameters, 
 
 MOST = 1_000
 """How many things one answer lists."""
-_AT_A_TIME = 50
-"""Alerts that are worded before others get the loop."""
 _CURSOR = re.compile(r"([0-9]{1,15})-([\w-]{1,80})", re.ASCII)
 
 
@@ -93,14 +92,12 @@ class _Api:
         alerting, now = self._alerting(), self._now()
         book = alerting.scribe.book
         rules = {rule.id: rule for rule in alerting.ruleset.rules}
-        fitting = [alert for alert in book.alerts.values() if state in (None, alert.state)]
         silences = views.active_silences(book.silences.values(), now)
-        listed: list[views.AlertView] = []
-        for alert in views.in_order(fitting)[:limit]:
-            if len(listed) % _AT_A_TIME == _AT_A_TIME - 1:
-                await self._served.clock.sleep(0)
-            listed.append(views.alert_view(rules.get(alert.rule), alert, silences, now))
-        return answer(views.AlertList(at=iso(now), total=len(fitting), alerts=listed))
+        # Everything that it works on is frozen. There may be a hundred thousand alerts, and the loop has other work.
+        found = await asyncio.to_thread(
+            views.alert_list, list(book.alerts.values()), rules, silences, now, state=state, limit=limit
+        )
+        return answer(found)
 
     async def silences(self, request: web.Request) -> web.Response:
         check_parameters(request, ())
@@ -122,9 +119,7 @@ class _Api:
                 starts_at=start,
             )
         )
-        alerting.poke()
-        alerts = [alert.labels for alert in alerting.scribe.book.alerts.values()]
-        return answer(views.silence_answer(silence, alerts, now), 201)
+        return answer(await self._told(alerting, silence, now), 201)
 
     async def expire_silence(self, request: web.Request) -> web.Response:
         alerting, now, name = self._alerting(), self._now(), request.match_info["id"]
@@ -132,9 +127,12 @@ class _Api:
             silence = await alerting.scribe.write(lambda draft: expire_silence(draft, name, now))
         except Unfit as error:
             raise Problem(404, "not_found", error.text) from None
+        return answer(await self._told(alerting, silence, now))
+
+    async def _told(self, alerting: Operated, silence: Silence, now: Instant) -> views.SilenceAnswer:
         alerting.poke()
-        alerts = [alert.labels for alert in alerting.scribe.book.alerts.values()]
-        return answer(views.silence_answer(silence, alerts, now))
+        alerts = list(alerting.scribe.book.alerts.values())
+        return await asyncio.to_thread(views.silence_answer, silence, alerts, now)
 
     async def notifications(self, request: web.Request) -> web.Response:
         check_parameters(request, ("status", "receiver", "group", "limit", "cursor"))
