@@ -107,6 +107,19 @@ def render(text: str, values: Mapping[str, object]) -> str:
     return "".join(part if isinstance(part, str) else _shown(part, values) for part in parsed.parts)
 
 
+def parts(text: str) -> tuple[str | tuple[str, tuple[tuple[str, Argument], ...]], ...] | None:
+    """Its pieces, for who writes it in another language: text, or a field with its filters. ``None``: unreadable."""
+    parsed = _parse(text)
+    if parsed.problems:
+        return None
+    return tuple(
+        part
+        if isinstance(part, str)
+        else (ALIASES.get(part.name, part.name), tuple((step.filter, step.argument) for step in part.steps))
+        for part in parsed.parts
+    )
+
+
 def own_label(name: str) -> str | None:
     """The label that ``labels.NAME`` names; ``None`` for a field."""
     match = _OWN.fullmatch(name)

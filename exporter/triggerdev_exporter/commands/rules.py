@@ -155,3 +155,71 @@ def replay(
 
     wish = Wish(files, config_path, begin or "", end or "", targets, recording, every or "", format_)
     replay_rules(wish, SystemClock())
+
+
+@rules.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The config that names the targets; default: $TRIGGERDEV_EXPORTER_CONFIG.",
+)
+@click.option("--days", type=click.IntRange(1, 90), help="How many days are looked at; default: 7.")
+@click.option("--from", "begin", metavar="WHEN", help="Instead of --days: an instant, or how long ago.")
+@click.option("--to", "end", metavar="WHEN", help="An instant, or how long ago; default: now.")
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@click.option("--every", metavar="DURATION", default="5m", show_default=True, help="Evaluate that often.")
+@click.option("--format", "format_", type=click.Choice(("yaml", "json")), default="yaml", show_default=True)
+def suggest(
+    config_path: Path | None,
+    days: int | None,
+    begin: str | None,
+    end: str | None,
+    targets: tuple[str, ...],
+    every: str,
+    format_: str,
+) -> None:
+    """Print thresholds that fit the last days, task by task, each with the messages it would have sent.
+
+    The output is a file of rules, to be read and pasted. Reads the API; sends nothing.
+    """
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.commands.rule_suggest import Wish, suggest_rules
+
+    if days is not None and begin is not None:
+        raise click.UsageError("say --days or --from, not both")
+    wish = Wish(config_path, begin or f"{days or 7}d", end or "", targets, every, format_)
+    suggest_rules(wish, SystemClock())
+
+
+@rules.command()
+@takes_rules
+@click.option("--format", "format_", type=click.Choice(("prometheus", "prometheusrule")), default="prometheus")
+@click.option(
+    "--mode",
+    type=click.Choice(("held", "promql")),
+    default="held",
+    show_default=True,
+    help="held: this program decides and Prometheus passes it on. promql: Prometheus decides by itself.",
+)
+@click.option(
+    "-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write MODE.rules.yml into it."
+)
+@click.option(
+    "--tests", type=click.Path(path_type=Path, dir_okay=False), help="Write tests for promtool into this file."
+)
+def export(
+    files: tuple[str, ...],
+    config_path: Path | None,
+    format_: str,
+    mode: str,
+    folder: Path | None,
+    tests: Path | None,
+) -> None:
+    """Print FILES (or the rules of the config, or the shipped ones) as rules for Prometheus.
+
+    Rules that Prometheus cannot express are left out: the document and stderr say which, and why.
+    """
+    from triggerdev_exporter.commands.rule_export import Wish, export_rules
+
+    export_rules(Wish(files, config_path, format_, mode, folder, tests))
