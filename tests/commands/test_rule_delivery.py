@@ -67,6 +67,11 @@ def told(now: int, text: str = RULES, **labels: str) -> str:
     return explained(rules, completed(rules, labels), now)
 
 
+def test_who_hears_of_a_receiver_that_fails() -> None:
+    shown = told(NOON, RULES + "fallback: mail\n", alertname="NotifierFailing", receiver="ops")
+    assert "ops is not told: the alert is about it\n\nmail is told, as the fallback\n" in shown
+
+
 def test_who_gets_it_and_why() -> None:
     assert told(NOON, alertname="Paused", task="send-mail", target="prod") == (
         "An alert with alertname=Paused owner=mailers severity=critical target=prod task=send-mail:\n"

@@ -11,8 +11,9 @@ from triggerdev_alerts.book import ClockEntry, Draft, GroupEntry, Kind, Member
 from triggerdev_alerts.instants import MINUTE, Instant
 from triggerdev_alerts.notification import AlertNotice
 from triggerdev_alerts.notify.cadence import first_flush
+from triggerdev_alerts.notify.fallback import recipients
 from triggerdev_alerts.notify.flapping import note_change
-from triggerdev_alerts.notify.routing import group_key, group_labels, routes_of
+from triggerdev_alerts.notify.routing import group_key, group_labels
 from triggerdev_alerts.rules.model import Route, RuleSet
 
 NoticeOf = Callable[[Alert, Instant | None, Reason], AlertNotice]
@@ -71,9 +72,7 @@ def places_of(
     draft: Draft, ruleset: RuleSet, labels: Labels, fingerprint: str, *, is_baseline: bool = False
 ) -> Iterator[tuple[Route, Labels]]:
     """The groups of an alert: route and group labels. One that is in the baseline's group stays there."""
-    if ruleset.routes is None:
-        return
-    for route in routes_of(labels, ruleset.routes):
+    for route in recipients(labels, ruleset):
         baseline = draft.get(Kind.GROUP, group_key(route, ()), GroupEntry)
         stays = baseline is not None and fingerprint in baseline.members
         together = stays or (is_baseline and route.startup_summarize)

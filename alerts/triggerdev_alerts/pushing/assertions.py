@@ -15,9 +15,9 @@ from triggerdev_alerts.book import KEPT_ENDED, Book, EndedAlert
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.compose import compose
 from triggerdev_alerts.notification import AlertNotice
-from triggerdev_alerts.notify.routing import routes_of
+from triggerdev_alerts.notify.fallback import recipients
 from triggerdev_alerts.receivers.alertmanager import Assertion
-from triggerdev_alerts.rules.model import Group, OnNoData, Route, Rule, RuleSet
+from triggerdev_alerts.rules.model import Group, OnNoData, Rule, RuleSet
 from triggerdev_alerts.signals import NO_EVIDENCE, Evidence
 
 LASTS = 4
@@ -47,7 +47,7 @@ class Plan:
     """The rules as a pusher needs them: which rule an alert is of, how often it is told, and to whom it goes."""
 
     def __init__(self, ruleset: RuleSet, receiver: str, resend_delay: int) -> None:
-        self._root = ruleset.routes
+        self._ruleset = ruleset
         self._receiver = receiver
         self._delay = resend_delay
         self._rules: Mapping[str, tuple[Rule, Group]] = {
@@ -76,12 +76,10 @@ class Plan:
         if known is None:
             if len(self._routed) >= _MOST_ROUTED:
                 self._routed.clear()
-            known = self._routed[labels] = leads_to(self._root, self._receiver, labels)
+            known = self._routed[labels] = any(
+                route.receiver == self._receiver for route in recipients(labels, self._ruleset)
+            )
         return known
-
-
-def leads_to(root: Route | None, receiver: str, labels: Labels) -> bool:
-    return root is not None and any(route.receiver == receiver for route in routes_of(labels, root))
 
 
 def claims(book: Book, plan: Plan, now: Instant) -> dict[str, Claim]:

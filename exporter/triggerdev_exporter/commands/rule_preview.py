@@ -13,7 +13,7 @@ from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.sample import sample, sample_alert
 from triggerdev_alerts.message.text import full
 from triggerdev_alerts.notification import Notification
-from triggerdev_alerts.notify.routing import routes_of
+from triggerdev_alerts.notify.fallback import recipients
 from triggerdev_alerts.pushing.assertions import LASTS, of_notice
 from triggerdev_alerts.receivers import alertmanager
 from triggerdev_alerts.receivers.build import open_receivers
@@ -53,10 +53,9 @@ def rule_named(ruleset: RuleSet, name: str) -> Rule:
 
 def route_to(ruleset: RuleSet, rule: Rule, receiver: str, now: Instant) -> Route:
     """The route on which a sample of `rule` comes to `receiver`; if it never does, one with all defaults."""
-    if ruleset.routes is not None:
-        for route in routes_of(sample_alert(rule, ruleset.owners, now).labels, ruleset.routes):
-            if route.receiver == receiver:
-                return route
+    for route in recipients(sample_alert(rule, ruleset.owners, now).labels, ruleset):
+        if route.receiver == receiver:
+            return route
     return Route(receiver=receiver, path="0")
 
 

@@ -15,6 +15,7 @@ from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.template import ALIASES
 from triggerdev_alerts.message.values import show_instant
 from triggerdev_alerts.notify.calendar import is_inside
+from triggerdev_alerts.notify.fallback import PATH, recipients
 from triggerdev_alerts.notify.matcher_text import format_matchers
 from triggerdev_alerts.notify.matching import label_value, matches_all
 from triggerdev_alerts.notify.routing import Trial, Verdict, explain, group_key
@@ -60,12 +61,16 @@ def explained(ruleset: RuleSet, labels: Labels, now: Instant) -> str:
         return "\n".join([*lines, "There are no routes: it shows on pages and metrics, and nobody is told."])
     trials = explain(labels, ruleset.routes)
     lines += columns([_walked(trial) for trial in trials])
-    chosen = [trial.route for trial in trials if trial.verdict is Verdict.CHOSEN]
+    chosen = recipients(labels, ruleset)
+    for trial in trials:
+        if trial.verdict is Verdict.CHOSEN and trial.route not in chosen:
+            lines += ["", f"{trial.route.receiver} is not told: the alert is about it"]
     if not chosen:
         lines += ["", "Nobody is told: the first route does not take it."]
     above = {trial.route.path: trial.route for trial in trials}
     for route in chosen:
-        lines += ["", f"{route.receiver} is told, by route {route.path}"]
+        by = "as the fallback" if route.path == PATH else f"by route {route.path}"
+        lines += ["", f"{route.receiver} is told, {by}"]
         lines += (f"  {line}" for line in _holds(ruleset, labels, route, above, now))
     if chosen:
         lines += ["", *_inhibited(ruleset, labels)]
