@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from alert_notices import NOW, notice, told
+from standard_webhooks import verify
 from triggerdev_alerts.documents.model import WRITTEN
 from triggerdev_alerts.notification import Notification
 from triggerdev_alerts.receivers.addresses import policy
@@ -68,15 +67,6 @@ async def send(receiver: Webhook, notification: Notification, at: int = NOW, att
 
 def make(config: Settings) -> Webhook:
     return Webhook("hook.eu", config, HttpDoor(policy(config.allow_private), timeout_s=1.0))
-
-
-def verify(headers: dict[str, str], body: str, secret: str) -> None:
-    """Standard Webhooks, written from its text: constant-time compare of one of the signatures."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{body}".encode()
-    wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    given = [part.split(",", 1) for part in headers["webhook-signature"].split(" ")]
-    assert any(version == "v1" and hmac.compare_digest(text, wanted) for version, text in given)
 
 
 async def test_the_body_arrives_signed_and_an_attempt_later_has_another_signature(sink: Sink, tmp_path: Path) -> None:
