@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace as replace_config
 from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
@@ -16,6 +17,7 @@ from triggerdev_alerts.book import Draft, Kind, Letter, LetterStatus, RuleEntry,
 from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.silences import add_silence
 from triggerdev_alerts.rules.load import read_rules
+from triggerdev_alerts.rules.model import ReceiverConfig
 from triggerdev_alerts.rules.sources import RuleFile
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.metrics.page import Page
@@ -39,7 +41,9 @@ class Operated(Outbox):
 
     def __init__(self, *receivers: Scripted) -> None:
         super().__init__(*receivers)
-        self.ruleset = read_rules([RuleFile("rules.yml", RULES)]).ruleset
+        loaded = read_rules([RuleFile("rules.yml", RULES)]).ruleset
+        configs = {each.name: ReceiverConfig(each.name, each.kind, None) for each in receivers}
+        self.ruleset = replace_config(loaded, receivers=configs)
         self.pokes = 0
         self.alerting: Operated | None = self
         self.targets: tuple[Target, ...] = ()

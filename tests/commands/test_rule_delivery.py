@@ -22,6 +22,7 @@ receivers:
   ops: {slack: {url_env: HOOK}}
   night: {webhook: {url_env: HOOK}}
   pager: {pagerduty: {routing_key_env: KEY}}
+  cluster: {alertmanager: {url: "http://am:9093"}}
   mail: {email: {server: "smtp.example.com:587", from: a@example.com, to: b@example.com}}
 owners: {"send-*": mailers}
 time_intervals:
@@ -37,7 +38,7 @@ routes:
       receiver: night
       active: [office]
       children: [{match: {owner: mailers}, receiver: mail, send_resolved: false}]
-    - {match: {severity: info}, receiver: night}
+    - {match: {severity: info}, receiver: cluster}
 groups:
   - name: g
     rules:
@@ -114,6 +115,14 @@ def test_refusals_say_what_did_not_fit() -> None:
     assert 'refused  severity is "warning", it must match "critical"' in told(NOON, severity="warning")
 
 
+def test_who_holds_state_does_the_rest_by_itself() -> None:
+    assert told(NOON, severity="info").split("\n\n")[2] == (
+        "cluster is told, by route 0/2\n"
+        "  matched:  severity=info\n"
+        "  told:     at once, and again while it fires; it groups, mutes, silences and inhibits by itself"
+    )
+
+
 def test_no_inhibition() -> None:
     assert told(NOON, alertname="SourceDown").endswith("\n\nNo inhibition can withhold it.")
 
@@ -154,7 +163,7 @@ def test_the_same_as_text() -> None:
     )
 
 
-@pytest.mark.parametrize("receiver", ["ops", "night", "pager", "mail"])
+@pytest.mark.parametrize("receiver", ["ops", "night", "pager", "cluster", "mail"])
 @pytest.mark.parametrize("state", ["firing", "resolved"])
 def test_every_receiver_can_be_looked_at(receiver: str, state: str) -> None:
     done = do("preview", "--alert", "Failing", "--receiver", receiver, "--state", state)
@@ -184,7 +193,7 @@ def test_an_end_that_is_not_told_is_said() -> None:
     ("alert", "receiver", "said"),
     [
         ("Failin", "ops", 'no alert is named "Failin"; did you mean "Failing"?'),
-        ("Failing", "opz", 'no receiver is named "opz"; there are ops, night, pager, mail'),
+        ("Failing", "opz", 'no receiver is named "opz"; there are ops, night, pager, cluster, mail'),
     ],
 )
 def test_names_that_are_not_there(alert: str, receiver: str, said: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from alert_notices import NOW, notice
+from alertmanager_double import open_alertmanager
 from operated_stage import MINUTE, Operated
 from outbox_stage import FAILED, GONE, REFUSED, Scripted
 from triggerdev_alerts.alert import State
@@ -20,7 +23,9 @@ from triggerdev_alerts.book import Changes, LetterStatus
 from triggerdev_alerts.errors import BookError
 from triggerdev_alerts.instants import iso
 from triggerdev_alerts.outbox.dead_letters import retry
+from triggerdev_alerts.receivers.alertmanager import Settings
 from triggerdev_alerts.receivers.port import Attempt, Fate
+from triggerdev_alerts.rules.model import ReceiverConfig
 from triggerdev_exporter.web import alert_views as views
 from triggerdev_exporter.web.alerts_api import routes
 
@@ -381,6 +386,24 @@ async def test_a_receiver_that_breaks(stage: Operated, client: Client) -> None:
     stage.receivers["hook"].answer = broken  # type: ignore[attr-defined]
     done = await write(client, "POST", "/api/v1/receivers/hook/test")
     assert done["message"] == "it may have arrived: the receiver broke (RuntimeError); the log says where"
+
+
+async def test_an_alertmanager_is_told_of_an_alert_that_ends_by_itself(stage: Operated, client: Client) -> None:
+    async with open_alertmanager() as double:
+        settings = Settings.model_validate({"url": double.url, "allow_private": True})
+        config = ReceiverConfig("am", "alertmanager", settings)
+        stage.ruleset = replace(stage.ruleset, receivers={**stage.ruleset.receivers, "am": config})
+        assert (await write(client, "POST", "/api/v1/receivers/am/test"))["delivered"]
+        ((alert,),) = double.got
+        double.answers = [web.Response(status=503, text="not ready")]
+        failed = await write(client, "POST", "/api/v1/receivers/am/test")
+    assert alert["labels"]["alertname"] == "ReceiverTest"
+    assert alert["annotations"]["summary"] == "This is a test: nothing is wrong."
+    assert alert["endsAt"] == iso(NOW + MINUTE)
+    host = double.url.removeprefix("http://").removesuffix("/am")
+    assert (failed["delivered"], failed["message"]) == (False, f"it did not arrive: {host}: HTTP 503: not ready")
+    named = {each["name"]: each["kind"] for each in (await ask(client, "/api/v1/receivers"))["receivers"]}
+    assert named == {"hook": "scripted", "pager": "scripted", "am": "alertmanager"}
 
 
 async def test_one_test_at_a_time(stage: Operated, client: Client) -> None:

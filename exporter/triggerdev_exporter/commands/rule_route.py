@@ -19,6 +19,7 @@ from triggerdev_alerts.notify.fallback import PATH, recipients
 from triggerdev_alerts.notify.matcher_text import format_matchers
 from triggerdev_alerts.notify.matching import label_value, matches_all
 from triggerdev_alerts.notify.routing import Trial, Verdict, explain, group_key
+from triggerdev_alerts.receivers.kinds import KINDS
 from triggerdev_alerts.rules.model import Inhibition, Matcher, Route, RuleSet
 from triggerdev_exporter.commands.columns import columns
 from triggerdev_exporter.commands.rule_files import chosen_rules
@@ -84,9 +85,14 @@ def _walked(trial: Trial) -> tuple[str, str, str, str]:
 
 
 def _holds(ruleset: RuleSet, labels: Labels, route: Route, above: dict[str, Route], now: Instant) -> Iterator[str]:
-    matched = [above[path].match for path in _path(route.path) if path in above]
-    every = tuple(matcher for matchers in matched for matcher in matchers)
-    yield f"matched:  {format_matchers(every) or 'everything comes here'}"
+    if route.path != PATH:
+        matched = [above[path].match for path in _path(route.path) if path in above]
+        every = tuple(matcher for matchers in matched for matcher in matchers)
+        yield f"matched:  {format_matchers(every) or 'everything comes here'}"
+    config = ruleset.receivers.get(route.receiver)
+    if config is not None and KINDS[config.kind].holds_state:
+        yield "told:     at once, and again while it fires; it groups, mutes, silences and inhibits by itself"
+        return
     yield f"grouped:  {', '.join(route.group_by) or 'all in one'}, so in {group_key(route, labels)}"
     yield f"told:     after {format_duration(route.group_wait)}; {_again(route)}"
     yield f"mutes:    {_mutes(ruleset, route, now)}"

@@ -23,6 +23,8 @@ from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.silences import add_silence, expire_silence
 from triggerdev_alerts.outbox import dead_letters
 from triggerdev_alerts.outbox.scribe import Scribe
+from triggerdev_alerts.pushing.tryout import try_out_members
+from triggerdev_alerts.receivers.alertmanager import Settings as AlertmanagerSettings
 from triggerdev_alerts.receivers.port import Receiver
 from triggerdev_alerts.receivers.tryout import try_out
 from triggerdev_alerts.rules.model import RuleSet
@@ -177,21 +179,24 @@ class _Api:
     async def receivers(self, request: web.Request) -> web.Response:
         check_parameters(request, ())
         alerting = self._alerting()
-        kinds = {name: receiver.kind for name, receiver in alerting.receivers.items()}
+        kinds = {name: config.kind for name, config in alerting.ruleset.receivers.items()}
         return answer(views.receiver_list(kinds, alerting.scribe.book, self._now()))
 
     async def test(self, request: web.Request) -> web.Response:
         alerting, name = self._alerting(), request.match_info["name"]
-        receiver = alerting.receivers.get(name)
-        if receiver is None:
-            known = list(alerting.receivers)
+        config = alerting.ruleset.receivers.get(name)
+        if config is None:
+            known = list(alerting.ruleset.receivers)
             near = suggestion(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none at all")
             raise Problem(404, "not_found", f"no receiver is named {found(name)}{near}")
         if name in self._tested:
             raise Problem(409, "conflict", f"a test of {name} is under way; wait until it has ended")
         self._tested.add(name)
         try:
-            attempt = await try_out(receiver, self._now())
+            if isinstance(config.settings, AlertmanagerSettings):
+                attempt = await try_out_members(name, config.settings, self._now())
+            else:
+                attempt = await try_out(alerting.receivers[name], self._now())
         finally:
             self._tested.discard(name)
         return answer(views.tryout_answer(name, attempt))
