@@ -67,6 +67,8 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     version_at: Instant = 0
     open_statuses: tuple[str, ...] = ()
     """Open statuses ever seen, sorted: their series stay at 0."""
+    queue: str | None = None
+    """In which queue its newest run was of which that was told."""
 
     @property
     def consecutive_failures(self) -> int:

@@ -261,9 +261,7 @@ class Draft:
             labels = strip.labels(about)
             if labels is None or cell <= oldest:
                 continue
-            place = self._place_in_strip(strip, labels)
-            cells = self.news.cells.setdefault(place, {})
-            cells[cell, sub] = cells.get((cell, sub), 0) + by
+            self._add_to_cell(strip, labels, cell, sub, by)
             if about.queue is None and run_id and "queue" in strip.dimensions:
                 waiting = self._untold(run_id)
                 told = Noted(family, at, about, sub, by)
@@ -272,20 +270,33 @@ class Draft:
 
     def tell_queue(self, run_id: str, queue: str) -> None:
         """Move what was noted of a run without its queue to where it belongs."""
-        for family, at, about, sub, by in self._untold(run_id):
-            told = about._replace(queue=queue)
-            for strip, oldest in self._kept.get(family, ()):
-                if "queue" not in strip.dimensions:
-                    continue
-                cell = strip.cell(at)
-                for one, change in ((about, -by), (told, by)):
-                    labels = strip.labels(one)
-                    if labels is None or cell <= oldest:
-                        continue
-                    cells = self.news.cells.setdefault(self._place_in_strip(strip, labels), {})
-                    cells[cell, sub] = cells.get((cell, sub), 0) + change
-        if self._untold(run_id):
+        waiting = self._untold(run_id)
+        for noted in waiting:
+            self._move(noted, noted.about._replace(queue=queue), "queue")
+        if waiting:
             self.news.untold[run_id] = ()
+
+    def tell_version(self, run_id: str, noted: Noted, version: str) -> None:
+        """Move something that was noted of a run before it had a version."""
+        told = noted._replace(about=noted.about._replace(version=version))
+        self._move(noted, told.about, "version")
+        waiting = self._untold(run_id)
+        if noted in waiting:
+            self.news.untold[run_id] = tuple(told if one == noted else one for one in waiting)
+
+    def _move(self, noted: Noted, told: About, dimension: str) -> None:
+        for strip, oldest in self._kept.get(noted.family, ()):
+            cell = strip.cell(noted.at)
+            if dimension not in strip.dimensions or cell <= oldest:
+                continue
+            for about, by in ((noted.about, -noted.by), (told, noted.by)):
+                labels = strip.labels(about)
+                if labels is not None:
+                    self._add_to_cell(strip, labels, cell, noted.sub, by)
+
+    def _add_to_cell(self, strip: Strip, labels: Labels, cell: int, sub: int, by: int) -> None:
+        cells = self.news.cells.setdefault(self._place_in_strip(strip, labels), {})
+        cells[cell, sub] = cells.get((cell, sub), 0) + by
 
     def _untold(self, run_id: str) -> tuple[Noted, ...]:
         found = self.news.untold.get(run_id)

@@ -14,7 +14,7 @@ import msgspec
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
-from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft
+from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft, Noted
 from triggerdev_exporter.ledger.sketch import code_of
 from triggerdev_exporter.ledger.slots import note_run, slot_key
 from triggerdev_exporter.ledger.strips import ENDED, NANOUSD, RUNS, About, Family
@@ -61,6 +61,11 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
     )
     if before is None:
         draft.note(Family.TRIGGERED, run.created_at, about, 0, run_id=run.id)
+    elif run.version and not before.version:
+        # A run gets its version when it is taken up.
+        draft.tell_version(
+            run.id, Noted(Family.TRIGGERED, run.created_at, about._replace(version=""), 0, 1), run.version
+        )
     if started_at is not None and (before is None or before.started_at is None):
         draft.note(Family.WAIT, started_at, about, code_of(_waited(run, started_at)), run_id=run.id)
 
@@ -268,9 +273,14 @@ def not_found(draft: Draft, run_id: str, *, now: Instant) -> None:
 def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
     """Add what TRQL knows to runs that are in the ledger: queue, batch, attempts. It never counts a run."""
     draft.keep_strips(now)
+    told: set[str] = set()
     for row in rows:
         if row.queue:
             draft.tell_queue(row.run_id, row.queue)
+            if row.task is not None and row.task not in told:
+                # Rows come newest first.
+                told.add(row.task)
+                _remember_queue(draft, row.task, row.queue)
         run = draft.run(row.run_id)
         if run is not None:
             if (row.queue or row.batch_id) and (row.queue != run.queue or row.batch_id != run.batch_id):
@@ -285,6 +295,12 @@ def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
             continue
         draft.count("run_attempts_total", (row.task,), row.attempts)
         draft.settle(Kind.RUN, row.run_id, until=now + HORIZON, marks=marks & ~ATTEMPTS_DUE)
+
+
+def _remember_queue(draft: Draft, task: str, queue: str) -> None:
+    facts = draft.get(Kind.TASK, task, TaskFacts)
+    if facts is not None and facts.queue != queue:
+        draft.put(Kind.TASK, task, msgspec.structs.replace(facts, queue=queue))
 
 
 def open_by_status(runs: Iterable[OpenRun]) -> dict[tuple[str, RunStatus], tuple[int, Instant]]:

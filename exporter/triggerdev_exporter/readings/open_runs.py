@@ -11,7 +11,7 @@ from triggerdev_alerts.signals import Key, Question, Readings, Unknown, Where
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
-from triggerdev_exporter.readings.windows import NOT_TOLD, own_queue, usual
+from triggerdev_exporter.readings.windows import NOT_TOLD, likely_queue, usual
 
 TOLD_WITHIN = 3 * MINUTE
 """Queues are told once a minute: of younger runs nobody could have told it."""
@@ -38,11 +38,11 @@ class OpenRuns:
             self.made_at = ledger.changes
         return self
 
-    def older(self, question: Question, at: Instant, queues: frozenset[str]) -> Readings | Unknown:
+    def older(self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]) -> Readings | Unknown:
         """How many are in one of the statuses for longer than `older_than`."""
         values: dict[Key, float] = {}
         before = at - question.older_than
-        for key, instants, _ in self._fitting(question, question.where, queues, question.statuses):
+        for key, instants, _ in self._fitting(ledger, question, question.where, queues, question.statuses):
             count = bisect_left(instants, before)
             if not count:
                 continue
@@ -57,7 +57,7 @@ class OpenRuns:
         """How many execute for longer than is usual for their task."""
         limits = usual(ledger, at, include_test=question.where.include_test)
         values: dict[Key, float] = {}
-        for key, instants, task in self._fitting(question, question.where, queues, ("EXECUTING",)):
+        for key, instants, task in self._fitting(ledger, question, question.where, queues, ("EXECUTING",)):
             limit = max(question.floor, question.times * limits.get(task, 0.0))
             count = sum(1 for since in instants if at - since > limit)
             if count and isinstance(key, Unknown):
@@ -66,12 +66,14 @@ class OpenRuns:
                 values[key] = values.get(key, 0.0) + count
         return Readings(values)
 
-    def oldest_queued(self, question: Question, at: Instant, queues: frozenset[str]) -> Readings | Unknown:
+    def oldest_queued(
+        self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]
+    ) -> Readings | Unknown:
         """How long the oldest run waits. Test runs wait like all others."""
         where = question.where
         everybody = Where(where.task, where.queue, where.version, include_test=True)
         values: dict[Key, float] = {}
-        for key, instants, _ in self._fitting(question, everybody, queues, ("QUEUED",)):
+        for key, instants, _ in self._fitting(ledger, question, everybody, queues, ("QUEUED",)):
             waits = max(0.0, float(at - instants[0]))
             if isinstance(key, Unknown):
                 if waits < TOLD_WITHIN:
@@ -81,7 +83,7 @@ class OpenRuns:
         return Readings(values)
 
     def _fitting(
-        self, question: Question, where: Where, queues: frozenset[str], statuses: tuple[str, ...]
+        self, ledger: Ledger, question: Question, where: Where, queues: frozenset[str], statuses: tuple[str, ...]
     ) -> Iterator[tuple[Key | Unknown, list[Instant], str]]:
         asks_queue = "queue" in question.by or bool(where.queue)
         for (task, told, version, is_test, status), instants in self.since.items():
@@ -89,7 +91,7 @@ class OpenRuns:
                 continue
             if not (_any(where.task, task) and _any(where.version, version)):
                 continue
-            queue = (told or own_queue(task, queues)) if asks_queue else ""
+            queue = (told or likely_queue(ledger, task, queues)) if asks_queue else ""
             if queue is None:
                 yield NOT_TOLD, instants, task
                 continue

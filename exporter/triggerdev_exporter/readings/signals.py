@@ -22,7 +22,7 @@ from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.slots import Span
 from triggerdev_exporter.readings import open_runs, schedules, things
-from triggerdev_exporter.readings.blindness import blindness
+from triggerdev_exporter.readings.blindness import blindness, failing_for
 from triggerdev_exporter.readings.needs import needs_of
 from triggerdev_exporter.readings.open_runs import OpenRuns
 from triggerdev_exporter.readings.schedules import Schedules
@@ -103,13 +103,13 @@ ANSWERS: dict[str, Compute] = {
     "consecutive_failures": lambda a: open_runs.consecutive_failures(a.ledger, a.question),
     "scheduled_tasks": lambda a: schedules.scheduled_tasks(a.ledger, a.question),
     "last_success_age": lambda a: open_runs.last_success_age(a.ledger, a.question, a.at),
-    "runs_open_older": lambda a: a.open_runs.older(a.question, a.at, a.queues),
+    "runs_open_older": lambda a: a.open_runs.older(a.ledger, a.question, a.at, a.queues),
     "runs_slow": lambda a: a.open_runs.slow(a.ledger, a.question, a.at, a.queues),
     "queue_depth": lambda a: things.queues(a.target, a.question, lambda queue: queue.queued),
     "queue_running": lambda a: things.queues(a.target, a.question, lambda queue: queue.running),
     "queue_limit": lambda a: things.queues(a.target, a.question, lambda queue: queue.concurrency_limit),
     "queue_paused": lambda a: things.queues(a.target, a.question, lambda queue: 1 if queue.paused else None),
-    "queue_oldest_age": lambda a: a.open_runs.oldest_queued(a.question, a.at, a.queues),
+    "queue_oldest_age": lambda a: a.open_runs.oldest_queued(a.ledger, a.question, a.at, a.queues),
     "batches_open_older": lambda a: things.batches_open_older(a.ledger, a.question, a.at),
     "missed_slots": lambda a: a.schedules.missed(a.ledger, a.question, a.at, a.blind),
     "schedules_missing": lambda a: a.schedules.share_missing(a.ledger, a.at, a.blind),
@@ -161,6 +161,17 @@ class LedgerSignals:
         asked = _Asked(watched, self._memo(watched), question, watched.client.meter.server_now(at), now)
         blind = blindness(watched, question, now, asked.at)
         return ANSWERS[question.signal](asked) if blind is None else blind
+
+    def stale(self, now: Instant) -> list[str]:
+        """Targets of which some collector, that the key may use, does not see now."""
+        return [
+            target.name
+            for target in self._targets()
+            if any(
+                state.up is None or failing_for(state, now) not in (None, Blind.UNSUPPORTED)
+                for state in target.states.values()
+            )
+        ]
 
     def _memo(self, target: Target) -> _Memo:
         memo = self._memos.get(target.name)

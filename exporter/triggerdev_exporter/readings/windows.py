@@ -121,7 +121,7 @@ class Windows:
         for labels, trail in trails.items():
             keys: Keys | Unknown | None = known.get(labels)
             if keys is None:
-                keys, is_lasting = _keys_of(strip, labels, question, queues)
+                keys, is_lasting = _keys_of(ledger, strip, labels, question, queues)
                 if is_lasting and not isinstance(keys, Unknown):
                     known[labels] = keys
             if keys:
@@ -153,7 +153,9 @@ def _span(question: Question, at: Instant) -> tuple[Strip, int, int]:
     return strip, until - window // strip.width, until
 
 
-def _keys_of(strip: Strip, labels: Labels, question: Question, queues: frozenset[str]) -> tuple[Keys | Unknown, bool]:
+def _keys_of(
+    ledger: Ledger, strip: Strip, labels: Labels, question: Question, queues: frozenset[str]
+) -> tuple[Keys | Unknown, bool]:
     """The keys under which labels count for a question, none if it is not about them; and whether that stays so."""
     told = dict(zip(strip.dimensions, labels, strict=True))
     where = question.where
@@ -165,12 +167,11 @@ def _keys_of(strip: Strip, labels: Labels, question: Question, queues: frozenset
     queue = told.get("queue", "")
     lasting = True
     if queue.startswith(UNTOLD):
-        # Until the server tells, a run counts under its task's own queue, if there is one.
         lasting = False
-        own = own_queue(queue[len(UNTOLD) :], queues)
-        if own is None:
-            return (NOT_TOLD if _fits(told | {"queue": ""}, replaced(where)) else ()), False
-        told["queue"] = own
+        likely = likely_queue(ledger, queue[len(UNTOLD) :], queues)
+        if likely is None:
+            return (NOT_TOLD if _fits(told | {"queue": ""}, _for_any_queue(where)) else ()), False
+        told["queue"] = likely
     if not _fits(told, where):
         return (), lasting
     keys: list[Key] = [()]
@@ -182,13 +183,16 @@ def _keys_of(strip: Strip, labels: Labels, question: Question, queues: frozenset
     return tuple(keys), lasting
 
 
-def replaced(where: Where) -> Where:
+def _for_any_queue(where: Where) -> Where:
     """The same, but for any queue."""
     return Where(task=where.task, version=where.version)
 
 
-def own_queue(task: str, queues: frozenset[str]) -> str | None:
-    """The queue that a task has for itself, if the server has one for it."""
+def likely_queue(ledger: Ledger, task: str, queues: frozenset[str]) -> str | None:
+    """Where a run is taken to be until the server tells: where the task's newest told run was, else its own queue."""
+    facts = ledger.tasks.get(task)
+    if facts is not None and facts.queue is not None:
+        return facts.queue
     name = f"task/{task}"
     return name if name in queues else None
 
