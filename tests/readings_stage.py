@@ -52,7 +52,10 @@ def needs_for(questions: Iterable[Question]) -> Needs:
 
 
 def told_by(world: World, *, now: Instant, tail: Instant, birth: Instant, seed: bool = False) -> Told:
-    """The world as a story, as a dialect tells it. Who was created before the look-back and had ended at birth was never to be seen."""
+    """The world as a story, as a dialect tells it.
+
+    Runs that were created before the look-back and had ended at birth were never to be seen.
+    """
     runs = [
         run
         for run in world.runs.values()

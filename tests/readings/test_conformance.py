@@ -1,4 +1,4 @@
-"""The running watcher answers what the reference answers, over a world that lives, is late, and is read with trouble."""
+"""The running watcher answers what the reference answers, over a world that lives, comes late and is hard to read."""
 
 from __future__ import annotations
 
