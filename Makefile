@@ -13,6 +13,7 @@ EXPORTER := PYTHONPATH=exporter:alerts $(BIN)/python -m triggerdev_exporter
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 ARGS ?=
 KILLS ?= 1000
+LETTER_KILLS ?= 200
 RUNS ?= 10000000
 TASKS ?= 1000000
 SEED ?= 1
@@ -36,8 +37,9 @@ run: $(VENV)/.runtime ## the exporter against your project; wants TRIGGER_SECRET
 test: setup lint ## everything CI checks; ARGS="tests/config -k units" for a part
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-soak: setup ## the long tests: a thousand kills, ten million runs; prints what it measured; KILLS=n RUNS=n TASKS=n SEED=n
+soak: setup ## the long tests: 1,200 kills, ten million runs; prints what it measured; KILLS=n LETTER_KILLS=n RUNS=n TASKS=n SEED=n
 	@PYTHONPATH=tests $(BIN)/python -m soak.kills --kills $(KILLS) --seed $(SEED)
+	@PYTHONPATH=tests $(BIN)/python -m soak.letters --kills $(LETTER_KILLS) --seed $(SEED)
 	@PYTHONPATH=tests $(BIN)/python -m soak.calls
 	@$(BIN)/python tests/soak/endless.py $(RUNS)
 	@$(BIN)/python tests/soak/endless.py $(TASKS) --distinct

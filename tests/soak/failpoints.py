@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ STATEMENT, BEFORE, INSIDE, AFTER = "before a statement", "before COMMIT", "insid
 
 @dataclass(frozen=True)
 class Failpoint:
-    """Die at the `count`-th of `where`, counted from the start of the process."""
+    """Die at the `count`-th of `where`, counted from the start of the process, or from when the watch is armed."""
 
     where: str
     count: int
@@ -34,6 +35,7 @@ class Failpoint:
 class _Watch:
     failpoint: Failpoint
     mark: Path
+    is_armed: Callable[[], bool]
     statements: int = 0
     commits: int = 0
 
@@ -53,6 +55,8 @@ class _Watch:
         threading.Thread(target=wait, daemon=True).start()
 
     def statement(self, connection: sqlite3.Connection, sql: str) -> None:
+        if not self.is_armed():
+            return
         self.statements += 1
         at = self.failpoint
         if at.where == STATEMENT and self.statements == at.count:
@@ -69,9 +73,12 @@ class _Watch:
             self.strike("after COMMIT", False)
 
 
-def install(failpoint: Failpoint, mark: Path) -> None:
-    """Let every connection that is opened from now on lead to `failpoint`; what was hit is written to `mark`."""
-    watch = _Watch(failpoint, mark)
+def install(failpoint: Failpoint, mark: Path, is_armed: Callable[[], bool] = lambda: True) -> None:
+    """Let every connection that is opened from now on lead to `failpoint`; what was hit is written to `mark`.
+
+    `is_armed` is asked at each statement: those before it says so are not counted.
+    """
+    watch = _Watch(failpoint, mark, is_armed)
     connect = sqlite3.connect
 
     class Watched(sqlite3.Connection):

@@ -24,6 +24,8 @@ from typing import Any
 from soak.failpoints import Failpoint
 from triggerdev_exporter.clock import SystemClock
 
+THE_PROGRAM = "triggerdev_exporter.__main__:main"
+
 # ── the test's half ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -83,9 +85,11 @@ class Nest:
         environ: Mapping[str, str],
         failpoint: Failpoint | None = None,
         mark: Path | None = None,
+        program: str = THE_PROGRAM,
     ) -> Hatched:
-        """Start the program with `arguments`, as if from a shell in `folder`."""
+        """Start `program` (module:function) with `arguments`, as if from a shell in `folder`."""
         order = {
+            "program": program,
             "arguments": arguments,
             "folder": str(folder),
             "out": str(out),
@@ -155,9 +159,8 @@ def nest_in(folder: Path) -> Iterator[Nest]:
 
 def _become(order: dict[str, Any]) -> None:
     """Be the program from here on."""
+    import importlib
     import random
-
-    from triggerdev_exporter.__main__ import main
 
     os.chdir(order["folder"])
     os.environ.clear()
@@ -168,7 +171,8 @@ def _become(order: dict[str, Any]) -> None:
         from soak.failpoints import install
 
         install(Failpoint(**order["failpoint"]), Path(order["mark"]))
-    main()
+    module, _, function = order["program"].partition(":")
+    getattr(importlib.import_module(module), function)()
 
 
 def _fork(order: dict[str, Any]) -> tuple[int, int]:
@@ -233,7 +237,8 @@ def _serve() -> None:
 
 
 def main() -> None:
-    """Import what the program imports late, too, and wait for orders."""
+    """Import what the programs import late, too, and wait for orders."""
+    import soak.letters_child  # noqa: F401
     import triggerdev_exporter.__main__
     import triggerdev_exporter.app
     import triggerdev_exporter.cli
