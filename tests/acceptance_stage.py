@@ -43,7 +43,7 @@ from triggerdev_alerts.receivers.door import Door, DoorError, HttpDoor, Reply
 from triggerdev_alerts.rules.load import read_rules
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_alerts.rules.sources import RuleFile
-from triggerdev_alerts.signals import Signals
+from triggerdev_alerts.signals import Signals, Witness
 
 __all__ = ["shown", "t"]
 
@@ -368,7 +368,7 @@ class Disk:
 class Stage:
     """The whole. `process` is ``None`` while none runs."""
 
-    def __init__(self, folder: Path, signals: Signals, witness: Any, text: str, start: Instant) -> None:
+    def __init__(self, folder: Path, signals: Signals, witness: Witness, text: str, start: Instant) -> None:
         self.folder = folder
         self.clock = Timeline(start)
         self.hook, self.pager, self.other = Hook(self.clock), Hook(self.clock), Hook(self.clock)
@@ -585,12 +585,13 @@ async def play(
     text: str | None = None,
     *,
     signals: Signals | None = None,
+    witness: Witness | None = None,
     start: str = "11:59:30",
 ) -> AsyncIterator[Stage]:
     """A stage with its doubles, and a process that began at `start`."""
     story = story or story_of()
     read = signals or StorySignals(story)
-    stage = Stage(folder, read, StoryWitness(story), text or written(), t(start))
+    stage = Stage(folder, read, witness or StoryWitness(story), text or written(), t(start))
     if isinstance(read, StorySignals):
         stage.before_step = read.look
     async with AsyncExitStack() as open_doubles:
