@@ -292,20 +292,23 @@ def _no_runs(s: Scope) -> Written:
     )
 
 
+def _unless_paused(s: Scope) -> str:
+    return f"\nunless {s.on} {s.now('queue_paused')} > 0" if s.when.values["ignore_paused"] else ""
+
+
 def _queue_depth(s: Scope) -> Written:
-    depth = s.now("queue_depth")
-    paused = f"\nunless {s.on} {s.now('queue_paused')} > 0" if s.when.values["ignore_paused"] else ""
+    depth, paused = s.now("queue_depth"), _unless_paused(s)
     band = _from_clear_on(s, depth)
     return Written(f"{depth} > {number(s.number('above'))}{paused}", ("queues",), band=band + paused if band else "")
 
 
 def _queue_age(s: Scope) -> Written:
-    age = s.age("queue_oldest_queued_timestamp_seconds")
+    age, paused = s.age("queue_oldest_queued_timestamp_seconds"), _unless_paused(s)
     clear = s.value("clear_below")
     return Written(
-        f"{age} > {seconds(s.millis('above'))}",
+        f"{age} > {seconds(s.millis('above'))}{paused}",
         ("queues", "runs"),
-        band="" if clear is None else f"{age} >= {seconds(clear)}",
+        band="" if clear is None else f"{age} >= {seconds(clear)}{paused}",
     )
 
 
@@ -435,7 +438,7 @@ ROWS: dict[str, Row] = {
     "no_success": Row("age of `run_last_success_timestamp_seconds`", _no_success),
     "no_runs": Row("`triggered[w] == 0 and triggered[w before] >= min_before`; not by or narrowed to queues", _no_runs),
     "queue_depth": Row("`queue_depth > above unless queue_paused > 0`", _queue_depth),
-    "queue_age": Row("age of `queue_oldest_queued_timestamp_seconds`", _queue_age),
+    "queue_age": Row("age of `queue_oldest_queued_timestamp_seconds`, `unless queue_paused > 0`", _queue_age),
     "queue_stalled": Row("`queue_depth > 0 unless queue_running > 0 unless queue_paused > 0`", _queue_stalled),
     "queue_saturated": Row("`queue_running / queue_concurrency_limit >= above and queue_depth > 0`", _queue_saturated),
     "queue_paused": Row("`queue_depth > 0 and queue_paused > 0`", _queue_paused),

@@ -226,6 +226,14 @@ def _aging(family: str, key: str = "older_than", *, statuses: bool = False) -> C
     return aging
 
 
+def _queue_age(s: Staging) -> list[Stage]:
+    found = _aging("queue_oldest_queued_timestamp_seconds", "above")(s)
+    if s.value["ignore_paused"]:
+        (old,) = found[0].lines
+        found.append(Stage("paused", (old, s.line("queue_paused", flat(1))), 1))
+    return found
+
+
 def _no_runs(s: Staging) -> list[Stage]:
     least = s.number("min_before")
 
@@ -406,7 +414,7 @@ STAGES: dict[str, Callable[[Staging], list[Stage]]] = {
     "no_success": _aging("run_last_success_timestamp_seconds"),
     "no_runs": _no_runs,
     "queue_depth": _queue_depth,
-    "queue_age": _aging("queue_oldest_queued_timestamp_seconds", "above"),
+    "queue_age": _queue_age,
     "queue_stalled": _queue_stalled,
     "queue_saturated": _queue_saturated,
     "queue_paused": _queue_paused,

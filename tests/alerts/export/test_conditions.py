@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from triggerdev_alerts.conditions.catalogue import CONDITIONS
+from triggerdev_alerts.conditions.keys import Value
 from triggerdev_alerts.export.alerting import Mode, export
-from triggerdev_alerts.export.conditions import FAMILIES, PREFIX, ROWS, UNTARGETED
+from triggerdev_alerts.export.conditions import FAMILIES, PREFIX, ROWS, UNTARGETED, written
 from triggerdev_alerts.export.prometheus import left_out
 from triggerdev_alerts.export.stages import STAGES
 from triggerdev_alerts.rules.load import read_rules
@@ -45,6 +47,31 @@ def test_families_are_those_of_the_exporter() -> None:
         assert ("target" in known[PREFIX + name]) == (name not in UNTARGETED), name
         # A label that is not listed would be lost in the maximum over instances, and its series with it.
         assert name == "alert_firing" or set(known[PREFIX + name]) - {"target"} == set(labels), name
+
+
+class Looked(dict[str, Value]):
+    """Values that remember which of them were asked for."""
+
+    asked: set[str]
+
+    def __getitem__(self, key: str) -> Value:
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Value = None) -> Value:  # type: ignore[override]
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+def test_no_key_of_a_condition_is_overlooked() -> None:
+    """A key that is new in the catalogue must be written too, or make the rule one that cannot be."""
+    asked: dict[str, set[str]] = {}
+    for rule in rules_of(SAMPLES.read_text("utf-8")).rules:
+        values = Looked(rule.when.values)
+        values.asked = asked.setdefault(rule.when.type, set())
+        written(replace(rule, when=replace(rule.when, values=values)))
+    for name, keys in asked.items():
+        assert keys >= {key.name for key in CONDITIONS[name].keys}, name
 
 
 @pytest.mark.parametrize("mode", Mode)
