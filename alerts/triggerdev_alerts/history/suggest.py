@@ -21,8 +21,8 @@ from triggerdev_alerts.instants import DAY, HOUR, MINUTE, SECOND
 from triggerdev_alerts.rules.model import Route, RuleSet
 from triggerdev_alerts.signals import Unit
 
-USUAL = 0.99
-"""The usual is that percentile of what was measured."""
+USUAL, USUAL_RATE = 0.99, 0.95
+"""The usual is that percentile of what was measured. Of rates a lower one: two bad hours in a week are no habit."""
 SHIPPED_RATE, SHIPPED_WINDOW = 0.2, 15 * MINUTE
 """What `TaskFailureRateHigh` fires on as it is shipped; a test compares."""
 COARSE = 30 * MINUTE
@@ -62,10 +62,17 @@ class Kind:
     keys: tuple[tuple[str, str], ...] = ()
     """Further keys of the condition, as written."""
     runbook: str = ""
+    quantile: float = USUAL
 
 
-def usual(habit: Habit) -> float:
-    return percentile(habit.values, USUAL)
+def usual(habit: Habit, quantile: float = USUAL) -> float:
+    return percentile(habit.values, quantile)
+
+
+def _room_above_rate(habit: Habit) -> float:
+    """Two points more, or half as much again up to five."""
+    rate = usual(habit, USUAL_RATE)
+    return rate + max(0.02, min(0.05, rate / 2))
 
 
 KINDS: tuple[Kind, ...] = (
@@ -79,9 +86,10 @@ KINDS: tuple[Kind, ...] = (
         "runs_finished",
         habits.failure_rates,
         _RATES,
-        lambda habit: usual(habit) + max(0.02, min(0.05, usual(habit) / 2)),
+        _room_above_rate,
         (("min_sample", str(habits.MIN_SAMPLE)),),
         "TaskFailureRateHigh",
+        USUAL_RATE,
     ),
     Kind(
         "duration",
@@ -164,7 +172,7 @@ class Finding:
 
     @property
     def usual(self) -> float:
-        return usual(self.habit)
+        return usual(self.habit, self.kind.quantile)
 
     @property
     def worst(self) -> float:

@@ -8,9 +8,9 @@ from textwrap import wrap
 
 import msgspec
 
-from triggerdev_alerts.documents.units import format_duration
+from triggerdev_alerts.documents.units import format_duration, format_quantile
 from triggerdev_alerts.history.habits import MIN_SAMPLE, Span
-from triggerdev_alerts.history.suggest import Counted, Finding, Suggested, usual, written
+from triggerdev_alerts.history.suggest import Counted, Finding, Suggested, written
 from triggerdev_alerts.instants import HOUR, iso
 from triggerdev_alerts.message.values import show, show_duration
 
@@ -20,8 +20,8 @@ MOST_LISTED = 20
 """Tasks of one rule whose evidence is told; JSON tells all."""
 _HEAD = """\
 Thresholds from {begin} to {end} ({lasts}) of {about}.
-Each leaves room above what was usual: p99, or the longest where that says more. An incident in that time counts as
-usual too, so read the numbers before you paste this into a file that the config names under alerts.files.
+Each leaves room above what was usual, or above the longest where that says more. An incident in that time may have
+raised it, so read the numbers before you paste this into a file that the config names under alerts.files.
 "Messages" is how many each alert would have sent then, its end included.\
 """
 
@@ -131,11 +131,11 @@ def _evidence(finding: Finding) -> str:
     window = format_duration(finding.habit.window)
     what = finding.kind.what.format(window=window)
     subject = finding.habit.subject or finding.target
-    return f"{subject}: {what} {_usual(finding)} at p99, {_shown(finding, finding.worst)} at most"
+    return f"{subject}: {what} {_usual(finding)}, {_shown(finding, finding.worst)} at most"
 
 
 def _usual(finding: Finding) -> str:
-    return _shown(finding, finding.usual)
+    return f"{_shown(finding, finding.usual)} at {format_quantile(finding.kind.quantile)}"
 
 
 def _shown(finding: Finding, number: float) -> str:
@@ -148,7 +148,8 @@ def _finding(finding: Finding) -> dict[str, object]:
         "target": finding.target,
         finding.kind.subject or "subject": finding.habit.subject or None,
         "window": finding.habit.window or None,
-        "usual": usual(finding.habit),
+        "usual": finding.usual,
+        "quantile": finding.kind.quantile,
         "worst": finding.worst,
         "numbers": len(finding.habit.values),
         "threshold": finding.threshold,
