@@ -15,9 +15,9 @@ from triggerdev_alerts.alert import Alert, Change, Labels, Outcome, Reason, Stat
 from triggerdev_alerts.conditions.catalogue import CONDITIONS, Absent
 from triggerdev_alerts.evaluation.judge import Judged
 from triggerdev_alerts.evaluation.machine import Beat, Step, begin, ending, hold, move
-from triggerdev_alerts.instants import Instant
+from triggerdev_alerts.instants import DAY, Instant
 from triggerdev_alerts.rules.model import OnNoData, Rule
-from triggerdev_alerts.signals import Key, Unknown
+from triggerdev_alerts.signals import Blind, Key, Unknown
 
 ABSENT = {
     Absent.ZERO: Outcome.FALSE,
@@ -25,6 +25,9 @@ ABSENT = {
     Absent.GONE: Outcome.NO_DATA,
 }
 """What is said of a series that is not in the readings."""
+MANY = 3
+"""So many alerts do not lose what they are about in one moment, while nothing else is left either."""
+BELIEVED_AFTER = DAY
 
 
 class Advanced(NamedTuple):
@@ -61,6 +64,8 @@ def advance(
         return held(alerts, judged.reason.value, beat)
     outcomes = Counter([each.outcome for each in judged.values()])
     holding = [key for key, each in judged.items() if each.outcome is Outcome.TRUE] if Outcome.TRUE in outcomes else []
+    if not judged and (problem := _vanished(rule, alerts, beat)):
+        return held(alerts, Blind.VANISHED.value, beat, problem)
     if not (holding or alerts) and rule.on_no_data is not OnNoData.FIRING:
         return Advanced({}, (), outcomes or Counter({absent_outcome(rule): 1}), "")
     return _Evaluation(rule, judged, target, labels_of, beat, outcomes).run(alerts, holding, seen)
@@ -69,6 +74,19 @@ def advance(
 def absent_outcome(rule: Rule) -> Outcome:
     """What is said of a series of `rule` that is not in the readings."""
     return ABSENT[CONDITIONS[rule.when.type].absent]
+
+
+def _vanished(rule: Rule, alerts: Mapping[str, Alert], beat: Beat) -> str:
+    """Why the alerts do not end although nothing at all was read: an API that is broken looks like that.
+
+    Who has really deleted everything is believed after a day.
+    """
+    if rule.on_no_data is not OnNoData.KEEP_STATE or absent_outcome(rule) is not Outcome.NO_DATA:
+        return ""
+    ending = [alert for alert in alerts.values() if alert.is_firing and alert.missing + 1 >= rule.missing_after]
+    if len(ending) < MANY or all(0 < alert.stale_since <= beat.now - BELIEVED_AFTER for alert in ending):
+        return ""
+    return f"all that {len(ending)} alerts are about is gone at once, which is not believed; they are held"
 
 
 def held(alerts: Mapping[str, Alert], why: str, beat: Beat, problem: str = "") -> Advanced:

@@ -215,3 +215,40 @@ def test_zero_is_no_missing_data() -> None:
     stage = Stage(depth_rule(for_=0, when=count, on_no_data=OnNoData.FIRING))
     stage.evaluate({("a",): FALSE})
     assert not stage.evaluate({}).transitions
+
+
+def vanishing(count: int, **settings: object) -> Stage:
+    """That many queues have alerts, and then there is no queue at all."""
+    stage = Stage(depth_rule(for_=0, **settings))
+    stage.evaluate({(f"q{number}",): TRUE for number in range(count)})
+    stage.log.clear()
+    return stage
+
+
+def test_a7_all_that_many_alerts_are_about_does_not_vanish_at_once() -> None:
+    stage = vanishing(3)
+    assert stage.evaluate({}).outcomes == {Outcome.NO_DATA: 3}
+    for _ in range(60):
+        advanced = stage.evaluate({})
+        assert advanced.problem == ("all that 3 alerts are about is gone at once, which is not believed; they are held")
+    assert stage.log == []
+    assert {alert.stale_reason for alert in stage.alerts.values()} == {"vanished"}
+    # Whatever is read shows that the source works: those that are still missing are gone.
+    assert stage.evaluate({("other",): FALSE}).problem == ""
+    assert [change for change, _ in changes(stage)] == ["resolved"] * 3
+
+
+def test_a7_after_a_day_it_is_believed() -> None:
+    stage = vanishing(3)
+    for _ in range(24 * 60 + 1):
+        stage.evaluate({})
+    assert stage.log == []
+    stage.evaluate({})
+    assert [change for change, _ in changes(stage)] == ["resolved"] * 3
+
+
+def test_a7_two_may_vanish_and_a_rule_may_say_what_no_data_means() -> None:
+    for stage in (vanishing(2), vanishing(3, on_no_data=OnNoData.OK)):
+        for _ in range(2):
+            stage.evaluate({})
+        assert {change for change, _ in changes(stage)} == {"resolved"}
