@@ -56,9 +56,10 @@ format: setup ## rewrite the code the way lint wants it
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: setup ## write the table of metrics into README, the reference of rules into docs/rules.md
+docs: setup ## write the table of metrics, the reference of rules, and the rules for Prometheus
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/metrics_table.py
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/rules_reference.py
+	@PYTHONPATH=exporter:alerts $(BIN)/python docs/prometheus_rules.py
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links

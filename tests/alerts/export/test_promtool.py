@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from promtool_stage import call, each, moved, names, red, threshold, write
 from triggerdev_alerts.export.alerting import Exported, Mode, export
 from triggerdev_alerts.export.prometheus import rules_file
-from triggerdev_alerts.export.promtool import trials, unit_tests
+from triggerdev_alerts.export.promtool import trials
 from triggerdev_alerts.rules.load import read_rules
 from triggerdev_alerts.rules.sources import RuleFile
 
@@ -23,42 +23,11 @@ EXAMPLE = (Path(__file__).parents[1] / "rules" / "example.yml").read_text("utf-8
 
 @pytest.fixture(scope="module")
 def promtool(require: Callable[[str], str]) -> Promtool:
-    path = require("promtool")
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
-
-    return call
+    return partial(call, require("promtool"))
 
 
 def exported(text: str, mode: Mode) -> Exported:
     return export(read_rules([RuleFile("rules.yml", text)]).ruleset, mode)
-
-
-def each(one: Exported) -> Iterator[Exported]:
-    """Each rule by itself: promtool evaluates all rules of a file for every test."""
-    for group in one.groups:
-        for rule in group.rules:
-            yield replace(one, groups=(replace(group, rules=(rule,)),))
-
-
-def written(folder: Path, parts: Iterable[Exported], change: Callable[[str], str] = lambda text: text) -> list[str]:
-    names = []
-    for number, one in enumerate(parts):
-        (folder / f"{number}.rules.yml").write_text(change(rules_file(one)), "utf-8")
-        tests = folder / f"{number}_test.yml"
-        tests.write_text(unit_tests(one, f"{number}.rules.yml"), "utf-8")
-        names.append(str(tests))
-    return names
-
-
-def red(done: subprocess.CompletedProcess[str]) -> set[str]:
-    """The alerts of which a test failed."""
-    return set(re.findall(r'ALERTS\{alertname=\\?"(\w+)', done.stdout + done.stderr))
-
-
-def names(one: Exported) -> set[str]:
-    return {rule.rule.name for rule in one.rules}
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -68,7 +37,7 @@ def test_promtool_accepts_rules_and_tests(promtool: Promtool, tmp_path: Path, te
     (tmp_path / "all.rules.yml").write_text(rules_file(one), "utf-8")
     checked = promtool("check", "rules", str(tmp_path / "all.rules.yml"))
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    done = promtool("test", "rules", *written(tmp_path, each(one)))
+    done = promtool("test", "rules", *write(tmp_path, each(one)))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -81,27 +50,12 @@ def test_every_rule_has_a_test_that_fires() -> None:
 @pytest.mark.parametrize("factor", [2, 0.5], ids=["more", "less"])
 def test_any_changed_threshold_is_noticed(promtool: Promtool, tmp_path: Path, factor: float) -> None:
     one = exported(SAMPLES, Mode.PROMQL)
-    done = promtool("test", "rules", *written(tmp_path, each(one), lambda text: moved(text, factor)))
+    done = promtool("test", "rules", *write(tmp_path, each(one), lambda text: moved(text, factor)))
     assert red(done) == {rule.rule.name for rule in one.rules if threshold(rule.expr)}
     assert names(one) - red(done) == {"Stalled", "Paused", "DeployFailed", "CollectorDown"}, "these compare with none"
 
 
 def test_a_changed_threshold_of_held_rules_is_noticed(promtool: Promtool, tmp_path: Path) -> None:
     one = exported(SAMPLES, Mode.HELD)
-    done = promtool("test", "rules", *written(tmp_path, each(one), lambda text: text.replace(") == 1", ") == 2")))
+    done = promtool("test", "rules", *write(tmp_path, each(one), lambda text: text.replace(") == 1", ") == 2")))
     assert red(done) == names(one)
-
-
-_THRESHOLD = re.compile(r"(?<= )(>=?|<) (?!0\n|0 |0\))(\d[\d.]*)(?![\d.]* \*)")
-
-
-def threshold(expr: str) -> bool:
-    """Whether a number decides, other than zero."""
-    return _THRESHOLD.search(expr) is not None
-
-
-def moved(text: str, factor: float) -> str:
-    """The document of one rule with the first threshold of its alert changed."""
-    records, alert = text.split("- alert:")
-    alert = _THRESHOLD.sub(lambda match: f"{match[1]} {float(match[2]) * factor:.12g}", alert, count=1)
-    return f"{records}- alert:{alert}"
