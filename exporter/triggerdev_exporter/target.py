@@ -134,6 +134,11 @@ class Target:
             # Its open runs are as old as its last walk: shown until they are stale, as if we had not been away.
             self.states["runs"].last_success = ledger.coverage.walked_at
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the key was refused and not accepted since."""
+        return self._refused
+
     def is_shut(self, now: Instant) -> bool:
         """Whether a refused key is left alone for now."""
         return now < self._shut_until

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     COVERAGE = "coverage"
     CURSOR = "cursor"
     STRIP = "strip"
+    TEST = "test"
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of a task, key: task id."""
+    """What is remembered of a task, key: task id. Of its test runs, under a kind of their own, only how they ended."""
 
     last_finished: Instant | None = None
     last_success: Instant | None = None
@@ -211,4 +212,5 @@ FACT_TYPES: dict[Kind, type[Fact]] = {
     Kind.COVERAGE: Coverage,
     Kind.CURSOR: Cursor,
     Kind.STRIP: StripFacts,
+    Kind.TEST: TaskFacts,
 }

@@ -132,6 +132,11 @@ class Draft:
         limits = self._ledger.limits
         return len(self._ledger.facts[Kind.TASK]) + self._new_tasks < limits.tasks and limits.allows(task)
 
+    def admits_test(self) -> bool:
+        """Whether one more task may have facts of its test runs."""
+        new = sum(1 for kind, _ in self.news.facts if kind is Kind.TEST)
+        return self.how_many(Kind.TEST) + new < self._ledger.limits.tasks
+
     def coverage(self) -> Coverage:
         found = self.get(Kind.COVERAGE, "", Coverage)
         return found if found is not None else Coverage(tail=self.birth)

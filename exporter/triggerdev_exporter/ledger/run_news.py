@@ -126,6 +126,8 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
     if apart:
         if counted:
             draft.count("runs_test_finished_total", (run.task,))
+        if draft.get(Kind.TEST, run.task, TaskFacts) is not None or draft.admits_test():
+            _remember_outcome(draft, Kind.TEST, run.task, OUTCOMES[run.status], finished_at)
     else:
         outcome = OUTCOMES[run.status]
         if counted:
@@ -204,16 +206,19 @@ def _remember_task(draft: Draft, run: Run) -> None:
 def _remember_end(draft: Draft, run: Run, outcome: Outcome, finished_at: Instant) -> None:
     if outcome is Outcome.SUCCESS:
         _succeed_slot(draft, run)
-    if not draft.admits(run.task):
-        return
-    facts = draft.task(run.task)
+    if draft.admits(run.task):
+        _remember_outcome(draft, Kind.TASK, run.task, outcome, finished_at)
+
+
+def _remember_outcome(draft: Draft, kind: Kind, task: str, outcome: Outcome, finished_at: Instant) -> None:
+    facts = draft.get(kind, task, TaskFacts) or TaskFacts()
     last = finished_at if facts.last_finished is None else max(facts.last_finished, finished_at)
     facts = msgspec.structs.replace(facts, last_finished=last)
     if outcome is Outcome.SUCCESS:
         facts = _with_success(facts, finished_at)
     elif outcome is Outcome.FAILURE:
         facts = _with_failure(facts, finished_at)
-    draft.put(Kind.TASK, run.task, facts)
+    draft.put(kind, task, facts)
 
 
 def _with_success(facts: TaskFacts, at: Instant) -> TaskFacts:

@@ -8,7 +8,7 @@ from triggerdev_exporter.ledger import coverage as cover
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.strips import Family
 from triggerdev_exporter.readings.needs import need_of
-from triggerdev_exporter.target import CollectorState, Target
+from triggerdev_exporter.target import Target
 
 
 def blindness(target: Target, question: Question, now: Instant, at: Instant) -> Unknown | None:
@@ -16,7 +16,10 @@ def blindness(target: Target, question: Question, now: Instant, at: Instant) -> 
     row = SIGNALS[question.signal]
     if not row.source:
         return None
-    blind = _of_collector(row.source, target.states[row.source], now)
+    blind = _of_collector(target, row.source, now)
+    if blind is None and row.source == "batches" and failing_for(target, "runs", now) not in (None, Blind.UNSUPPORTED):
+        # They are found through their runs: one that nobody heard of is not asked for.
+        blind = _of_collector(target, "runs", now)
     if blind is not None:
         return blind
     ledger = target.ledger
@@ -25,13 +28,14 @@ def blindness(target: Target, question: Question, now: Instant, at: Instant) -> 
     return _of_window(ledger, question, at) if row.windowed else None
 
 
-def failing_for(state: CollectorState, now: Instant) -> Blind | None:
+def failing_for(target: Target, collector: str, now: Instant) -> Blind | None:
     """What keeps a collector from seeing now; ``None`` while it sees, or before its first tick."""
+    state = target.states[collector]
     if state.supported is False:
         return Blind.UNSUPPORTED
     if state.up is False:
         reason, _, detail = (state.trouble or "").partition(":")
-        if reason == "auth":
+        if reason == "auth" or target.is_refused:
             return Blind.AUTH
         if reason == "truncated" and "list is" in detail:
             # `collect/suspicion.py`, and the empty list of runs: everything gone at once is not believed.
@@ -42,8 +46,9 @@ def failing_for(state: CollectorState, now: Instant) -> Blind | None:
     return None
 
 
-def _of_collector(name: str, state: CollectorState, now: Instant) -> Unknown | None:
-    reason = failing_for(state, now)
+def _of_collector(target: Target, name: str, now: Instant) -> Unknown | None:
+    state = target.states[name]
+    reason = failing_for(target, name, now)
     if reason is None:
         return Unknown(Blind.STARTING, f"{name} were not read yet") if state.up is None else None
     if reason is Blind.FAILING and state.up is not False:

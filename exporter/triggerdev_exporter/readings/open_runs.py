@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from triggerdev_alerts.signals import Key, Question, Readings, Unknown, Where
 from triggerdev_exporter.clock import MINUTE, Instant
-from triggerdev_exporter.ledger.facts import TaskFacts
+from triggerdev_exporter.ledger.facts import Kind, TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.readings.windows import NOT_TOLD, likely_queue, usual
 
@@ -129,9 +129,11 @@ def _failures_after(facts: TaskFacts, last: Instant) -> int:
 
 def _tasks(ledger: Ledger, question: Question) -> dict[Key, list[TaskFacts]]:
     grouped: dict[Key, list[TaskFacts]] = {}
-    for task, facts in ledger.tasks.items():
-        if _any(question.where.task, task):
-            grouped.setdefault((task,) if question.by else (), []).append(facts)
+    kinds = (Kind.TASK, Kind.TEST) if question.where.include_test else (Kind.TASK,)
+    for kind in kinds:
+        for task, facts in ledger.facts[kind].items():
+            if isinstance(facts, TaskFacts) and _any(question.where.task, task):
+                grouped.setdefault((task,) if question.by else (), []).append(facts)
     return grouped
 
 

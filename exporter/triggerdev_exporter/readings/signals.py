@@ -168,8 +168,8 @@ class LedgerSignals:
             target.name
             for target in self._targets()
             if any(
-                state.up is None or failing_for(state, now) not in (None, Blind.UNSUPPORTED)
-                for state in target.states.values()
+                state.up is None or failing_for(target, name, now) not in (None, Blind.UNSUPPORTED)
+                for name, state in target.states.items()
             )
         ]
 

@@ -58,7 +58,7 @@ def collector_age(target: Target, question: Question, now: Instant, started_at: 
     """0 for a collector that can look now. Without `collector` in `by`, the oldest. An unsupported one has no age."""
     values: dict[Key, float] = {}
     for name, state in target.states.items():
-        reason = failing_for(state, now)
+        reason = failing_for(target, name, now)
         if reason is Blind.UNSUPPORTED:
             continue
         failing = "" if reason is None else "auth" if reason is Blind.AUTH else "failing"
@@ -83,7 +83,7 @@ def _age(state: CollectorState, now: Instant, started_at: Instant, failing: str)
 def collector_interval(target: Target, question: Question, now: Instant) -> Readings:
     values: dict[Key, float] = {}
     for name, state in target.states.items():
-        if failing_for(state, now) is not Blind.UNSUPPORTED:
+        if failing_for(target, name, now) is not Blind.UNSUPPORTED:
             key = (name,) if question.by else ()
             values[key] = max(values.get(key, 0.0), float(state.interval_ms))
     return Readings(values)
