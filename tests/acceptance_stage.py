@@ -11,12 +11,12 @@ import base64
 import heapq
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -30,7 +30,7 @@ from triggerdev_alerts.engine import Engine
 from triggerdev_alerts.history.signals import StorySignals
 from triggerdev_alerts.history.story import Outage, QueueSight, Story, StoryRun, TargetStory
 from triggerdev_alerts.history.witness import StoryWitness
-from triggerdev_alerts.instants import MINUTE, SECOND, Instant
+from triggerdev_alerts.instants import MINUTE, SECOND, Clock, Instant
 from triggerdev_alerts.notification import Notification
 from triggerdev_alerts.outbox.courier import Courier
 from triggerdev_alerts.outbox.retry import RetryPolicy
@@ -242,7 +242,7 @@ HANG = 0
 class Hook:
     """A webhook's other end, on a port that stays its own while it is `shut`."""
 
-    clock: Timeline
+    clock: Clock
     answer: Callable[[Instant], int | web.Response] = lambda at: 200
     answers: list[int | web.Response] = field(default_factory=list)
     """Used up first."""
@@ -332,6 +332,23 @@ def _said(body: Mapping[str, Any]) -> str:
     return " ".join([kind, *sorted(reasons)]) if kind == "resolved" else kind
 
 
+class ToldClock(Clock, Protocol):
+    """A clock that moves when it is told to."""
+
+    fell_asleep: asyncio.Event
+
+    @property
+    def sleeping(self) -> int: ...
+
+    def next_wake(self) -> Instant | None: ...
+
+    def move(self, to: Instant) -> None: ...
+
+
+SignalsOf = Callable[[RuleSet], Signals]
+"""Who answers the rules of a process: it is told what will be asked."""
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -368,12 +385,12 @@ class Disk:
 class Stage:
     """The whole. `process` is ``None`` while none runs."""
 
-    def __init__(self, folder: Path, signals: Signals, witness: Witness, text: str, start: Instant) -> None:
+    def __init__(self, folder: Path, signals: SignalsOf, witness: Witness | None, text: str, clock: ToldClock) -> None:
         self.folder = folder
-        self.clock = Timeline(start)
+        self.clock = clock
         self.hook, self.pager, self.other = Hook(self.clock), Hook(self.clock), Hook(self.clock)
         self.slack = SlackDouble()
-        self.signals = signals
+        self._signals_of = signals
         self.witness = witness
         self.text = text
         self.asked: list[Asked] = []
@@ -381,7 +398,7 @@ class Stage:
         self.notifications: list[Notification] = []
         self.ticks: list[Instant] = []
         """When the engine stepped."""
-        self.before_step: Callable[[Instant], None] = lambda now: None
+        self.before_step: Callable[[Instant], Awaitable[None] | None] = lambda now: None
         self._process: AsyncExitStack | None = None
         self._poked = False
         self._plan: dict[Instant, list[Callable[[], Any]]] = {}
@@ -412,7 +429,9 @@ class Stage:
         self.disk = Disk(store)
         self.scribe = Scribe(await store.load(), self.disk)  # type: ignore[arg-type]  # it passes the rest through
         self.courier = Courier(self.scribe, {}, self.clock, lambda: 0.5, EXACT)
-        self.engine = Engine(ruleset, self.signals, self.witness, self.scribe, {}, started_at=self.clock.now())
+        self.engine = Engine(
+            ruleset, self._signals_of(ruleset), self.witness, self.scribe, {}, started_at=self.clock.now()
+        )
         await self._use(ruleset)
 
     async def _use(self, ruleset: RuleSet) -> None:
@@ -512,7 +531,9 @@ class Stage:
             await self.kill()
 
     async def _step(self, now: Instant) -> None:
-        self.before_step(now)
+        looking = self.before_step(now)
+        if looking is not None:
+            await looking
         self.ticks.append(now)
         step = await self.engine.step(now, steady=self.clock.monotonic())
         self.transitions += step.transitions
@@ -584,16 +605,23 @@ async def play(
     story: Story | None = None,
     text: str | None = None,
     *,
-    signals: Signals | None = None,
+    signals: Signals | SignalsOf | None = None,
     witness: Witness | None = None,
     start: str = "11:59:30",
+    clock: ToldClock | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage with its doubles, and a process that began at `start`."""
-    story = story or story_of()
-    read = signals or StorySignals(story)
-    stage = Stage(folder, read, witness or StoryWitness(story), text or written(), t(start))
-    if isinstance(read, StorySignals):
-        stage.before_step = read.look
+    told = StorySignals(story or story_of())
+    read = signals or told
+    stage = Stage(
+        folder,
+        read if callable(read) else lambda ruleset: read,
+        witness or (None if story is None else StoryWitness(story)),
+        text or written(),
+        clock or Timeline(t(start)),
+    )
+    if read is told:
+        stage.before_step = told.look
     async with AsyncExitStack() as open_doubles:
         for hook in (stage.hook, stage.pager, stage.other):
             await hook.open()
