@@ -105,7 +105,7 @@ class ScheduleFacts(msgspec.Struct, frozen=True, kw_only=True):
     known_since: Instant = 0
     """Since when it is as it is: slots after that are judged. 0: an earlier version did not say."""
     verdicts: tuple[tuple[Instant, bool], ...] = ()
-    """The latest slots that were judged and whether a run met them, ascending, from the last one that was met on."""
+    """The latest slots that were judged and whether a run met them, ascending."""
 
 
 class OpenBatch(msgspec.Struct, frozen=True, kw_only=True):

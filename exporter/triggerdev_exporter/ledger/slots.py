@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from cronsim import CronSim, CronSimError
 
-from triggerdev_exporter.clock import DAY, MINUTE, Instant
+from triggerdev_exporter.clock import DAY, HOUR, MINUTE, Instant
 from triggerdev_exporter.ledger.facts import Kind, ScheduleFacts, Slot
 from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.records import Schedule
@@ -25,6 +25,8 @@ Span = tuple[Instant, Instant]
 
 GRACE, EARLY = 5 * MINUTE, MINUTE
 KEPT = 2 * DAY
+LONGEST_GRACE = 6 * HOUR
+"""Questions with more can only be answered for schedules that are due seldom enough."""
 MAX_VERDICTS = 100
 """Slots in a row that were missed; more are as many."""
 MAX_ANNOUNCED = 100
@@ -171,13 +173,14 @@ def _judge(
     for schedule_id, found in verdicts.items():
         judged = draft.get(Kind.SCHEDULE, schedule_id, ScheduleFacts)
         if judged is not None:
-            latest = _from_the_last_met(sorted((*judged.verdicts, *found)))
+            latest = _latest(sorted((*judged.verdicts, *found)), limit)
             draft.put(Kind.SCHEDULE, schedule_id, msgspec.structs.replace(judged, verdicts=latest))
 
 
-def _from_the_last_met(verdicts: list[tuple[Instant, bool]]) -> tuple[tuple[Instant, bool], ...]:
-    begin = max((place for place, (_, met) in enumerate(verdicts) if met), default=0)
-    return tuple(verdicts[begin:][-MAX_VERDICTS:])
+def _latest(verdicts: list[tuple[Instant, bool]], limit: Instant) -> tuple[tuple[Instant, bool], ...]:
+    """From the last slot on that was met, and that is old enough for questions with a longer grace than ours."""
+    old = (place for place, (at, met) in enumerate(verdicts) if met and at <= limit - LONGEST_GRACE)
+    return tuple(verdicts[max(old, default=0) :][-MAX_VERDICTS:])
 
 
 def _looked_at(draft: Draft, before: ScheduleFacts | None, schedule: Schedule, now: Instant) -> ScheduleFacts:
