@@ -56,6 +56,9 @@ class Told(StorySignals):
     def use(self, ruleset: RuleSet) -> None:
         self.used.append([rule.name for rule in ruleset.rules])
 
+    def stale(self, now: Instant) -> list[str]:
+        return []
+
 
 class Hook:
     """A webhook that takes everything."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from triggerdev_alerts.alert import Alert, Change, Reason, Transition
 from triggerdev_alerts.book import ClockEntry, Draft, Kind, RuleEntry
 from triggerdev_alerts.evaluation.evaluator import Cache, evaluate, retire, shifted
-from triggerdev_alerts.evaluation.ticks import latest_tick, missed, next_tick
+from triggerdev_alerts.evaluation.ticks import latest_tick, missed, next_tick, offset
 from triggerdev_alerts.instants import SECOND, Instant
 from triggerdev_alerts.introspection import WithSelf
 from triggerdev_alerts.message.compose import compose
@@ -96,19 +96,28 @@ class Engine:
         self._take(ruleset, started_at)
 
     def _take(self, ruleset: RuleSet, now: Instant) -> None:
+        known = {
+            _timing(group): self._running.next[group.name]
+            for group in self.ruleset.groups
+            if group.name in self._running.next
+        }
         self.ruleset = ruleset
         self._rules = {rule.id: rule for rule in ruleset.rules}
-        known = self._running.next
         # A tick that passed while nobody ran is not made up for: what was not observed counts for nothing.
-        self._running.next = {group.name: known.get(group.name, next_tick(group, now - 1)) for group in ruleset.groups}
+        self._running.next = {
+            group.name: known.get(_timing(group), next_tick(group, now - 1)) for group in ruleset.groups
+        }
         self._running.retired = False
 
     async def reload(self, ruleset: RuleSet, receivers: Mapping[str, Receiver], now: Instant) -> None:
-        """Use other rules from now on. Alerts, groups and their timers stay where rules and routes are the same."""
+        """Use other rules from now on. Alerts, groups and their timers stay where rules and routes are the same.
+
+        Raises `BookError`, and then the old rules stay in use.
+        """
         async with self._turn:
+            await self._scribe.write(lambda draft: rebind(draft, ruleset, now))
             self.receivers = receivers
             self._take(ruleset, now)
-            await self._scribe.write(lambda draft: rebind(draft, ruleset, now))
 
     def next_due(self, now: Instant) -> Instant:
         """When `step` has something to do again; at the latest in a minute."""
@@ -119,16 +128,27 @@ class Engine:
         return min(dues)
 
     async def step(self, now: Instant, *, steady: float | None = None) -> Step:
-        """Do everything that is due at `now`. `steady` (seconds) tells a jump of the clock from time that passed."""
+        """Do everything that is due at `now`. `steady` (seconds) tells a jump of the clock from time that passed.
+
+        Whatever it raises, nothing was done: what was due still is, and the next step decides anew.
+        """
         async with self._turn:
-            draft = Draft(self._scribe.book)
-            self._re_anchor(draft, now, steady)
-            transitions, evaluated, skipped = await self._evaluate(draft, now)
-            said = await self._speak(draft, transitions, now)
-            # Alerts, rules and groups are written here only, so the long part needs no turn of the scribe; what
-            # follows is short and has it.
-            notifications = await self._scribe.write(lambda mine: self._post(mine, said, now), draft=draft)
-            return Step(now, tuple(transitions), tuple(notifications), evaluated, skipped)
+            before = replace(self._running, next=dict(self._running.next))
+            try:
+                return await self._step(now, steady)
+            except Exception:
+                self._running = before
+                raise
+
+    async def _step(self, now: Instant, steady: float | None) -> Step:
+        draft = Draft(self._scribe.book)
+        self._re_anchor(draft, now, steady)
+        transitions, evaluated, skipped = await self._evaluate(draft, now)
+        said = await self._speak(draft, transitions, now)
+        # Alerts, rules and groups are written here only, so the long part needs no turn of the scribe; what follows
+        # is short and has it.
+        notifications = await self._scribe.write(lambda mine: self._post(mine, said, now), draft=draft)
+        return Step(now, tuple(transitions), tuple(notifications), evaluated, skipped)
 
     def _re_anchor(self, draft: Draft, now: Instant, steady: float | None) -> None:
         last, self._running.last = self._running.last, None if steady is None else (now, steady)
@@ -198,12 +218,13 @@ class Engine:
     def _notice_at(self, now: Instant) -> Callable[[Alert, Instant | None, Reason], AlertNotice]:
         def notice(alert: Alert, ended_at: Instant | None, reason: Reason) -> AlertNotice:
             rule = self._rules.get(alert.rule) or _removed(alert)
-            evidence = self._evidence(rule, alert, now) if ended_at is None else NO_EVIDENCE
+            evidence = self.evidence_of(rule, alert, now) if ended_at is None else NO_EVIDENCE
             return compose(rule, alert, ended_at=ended_at, reason=reason, evidence=evidence, now=now)
 
         return notice
 
-    def _evidence(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
+    def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
+        """What is known by now of why `alert` fires; nothing if that cannot be had."""
         if self._witness is None:
             return NO_EVIDENCE
         try:
@@ -223,6 +244,11 @@ class Engine:
             runs=rule.evidence.failing_runs,
             texts=rule.evidence.errors,
         )
+
+
+def _timing(group: Group) -> tuple[str, int, int]:
+    """What says when it is evaluated."""
+    return group.name, group.interval, offset(group)
 
 
 def _removed(alert: Alert) -> Rule:

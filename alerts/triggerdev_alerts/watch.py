@@ -23,12 +23,12 @@ AFTER_ERROR = 5 * SECOND
 
 
 class Watch:
-    """Steps one engine for as long as the process lives. `spoke` is called when letters may have been written."""
+    """Steps one engine for as long as the process lives. `spoke` is called when something is to be told."""
 
     def __init__(self, engine: Engine, clock: Clock, *, spoke: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
         self._clock = clock
-        self._spoke = spoke
+        self.spoke = spoke
         self._woken = asyncio.Event()
         self._trouble = ""
         self.ticked = True
@@ -65,8 +65,8 @@ class Watch:
         tell(step.transitions, {rule.id: rule for rule in self._engine.ruleset.rules})
         if step.missed:
             log.warning("evaluation takes too long: ticks were skipped", extra={"skipped": step.missed})
-        if step.notifications:
-            self._spoke()
+        if step.notifications or step.transitions:
+            self.spoke()
         now = self._clock.now()
         return min(max(self._engine.next_due(now) - now, 0), LONGEST_NAP)
 
@@ -110,6 +110,6 @@ def tell(transitions: Iterable[Transition], rules: dict[str, Rule]) -> None:
                 "reason": one.reason.value,
                 "value": value,
                 "limit": threshold,
-                "sample": alert.sample,
+                **({} if alert.sample is None else {"sample": alert.sample}),
             },
         )

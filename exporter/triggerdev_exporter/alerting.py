@@ -6,7 +6,7 @@ What is due is decided by them, from persisted instants; each sleeps until then 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -15,15 +15,17 @@ from typing import Protocol
 from triggerdev_alerts.book import Book
 from triggerdev_alerts.engine import Engine
 from triggerdev_alerts.outbox.courier import Courier
+from triggerdev_alerts.outbox.pinger import open_pinger
 from triggerdev_alerts.outbox.scribe import Scribe
 from triggerdev_alerts.outbox.standing import enable_all
 from triggerdev_alerts.outbox.store import open_book_store
+from triggerdev_alerts.pushing.build import Pushers, open_pushers
 from triggerdev_alerts.receivers.build import open_receivers
 from triggerdev_alerts.receivers.port import Receiver
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_alerts.signals import Signals, Witness
 from triggerdev_alerts.watch import Watch
-from triggerdev_exporter.clock import Clock
+from triggerdev_exporter.clock import Clock, Instant
 
 
 def book_path(state: Path) -> Path:
@@ -35,6 +37,10 @@ class Source(Signals, Protocol):
     """Whoever answers the rules. It is told first what will be asked, since windows are counted from then on."""
 
     def use(self, ruleset: RuleSet) -> None: ...
+
+    def stale(self, now: Instant) -> Collection[str]:
+        """Targets that cannot be read, or whose data is old."""
+        ...
 
 
 class Alerting:
@@ -49,7 +55,10 @@ class Alerting:
         self.watch = watch
         self._source = source
         self._clock = clock
-        self._open = AsyncExitStack()
+        self._receivers = AsyncExitStack()
+        self._helpers = AsyncExitStack()
+        """Pushers and the pinger, of the rules in use."""
+        self._pushers: Pushers | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -67,7 +76,13 @@ class Alerting:
     def poke(self) -> None:
         """Something was written into the book from outside: look at once whether somebody must be told."""
         self.watch.poke()
+        self.spoke()
+
+    def spoke(self) -> None:
+        """The engine decided something: whoever carries it looks at once."""
         self.courier.poke()
+        if self._pushers is not None:
+            self._pushers.poke()
 
     async def use(self, ruleset: RuleSet) -> None:
         """Go on with these rules. Alerts, groups and timers that are the same in both stay as they are.
@@ -84,11 +99,23 @@ class Alerting:
             await opened.aclose()
             raise
         self.courier.use(receivers)
-        self._open, old = opened, self._open
+        self._receivers, old = opened, self._receivers
         closing = asyncio.create_task(self._close(old))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+        await self._use_helpers(ruleset)
         self.poke()
+
+    async def _use_helpers(self, ruleset: RuleSet) -> None:
+        # They keep nothing that is lost when they end: the next ones assert, and ping, what holds then.
+        self._pushers = None
+        await self._helpers.aclose()
+        self._pushers = await self._helpers.enter_async_context(
+            open_pushers(ruleset, self.scribe, self._clock, evidence_of=self.engine.evidence_of)
+        )
+        await self._helpers.enter_async_context(
+            open_pinger(ruleset, self.book, self._clock, stale=self._source.stale, ticked=lambda: self.watch.ticked)
+        )
 
     async def _close(self, old: AsyncExitStack) -> None:
         # What is under way ends with the receiver that it was begun with.
@@ -96,10 +123,11 @@ class Alerting:
         await old.aclose()
 
     async def close(self) -> None:
-        """Close the receivers; nothing is sent any more."""
+        """Close what is open; nothing is sent any more."""
+        await self._helpers.aclose()
         for closing in list(self._closing):
             await closing
-        await self._open.aclose()
+        await self._receivers.aclose()
 
 
 @asynccontextmanager
@@ -116,8 +144,9 @@ async def open_alerting(
         scribe = Scribe(await storage.load(), storage)
         courier = Courier(scribe, {}, clock, Random().random)  # noqa: S311 - jitter, not cryptography
         engine = Engine(ruleset, source, witness, scribe, {}, started_at=clock.now(), pause=lambda: clock.sleep(0))
-        watch = Watch(engine, clock, spoke=courier.poke)
+        watch = Watch(engine, clock)
         alerting = Alerting(scribe, engine, courier, watch, source, clock)
+        watch.spoke = alerting.spoke
         stack.push_async_callback(alerting.close)
         await alerting.use(ruleset)
         for name, run in (("courier", courier.run), ("watch", watch.run)):

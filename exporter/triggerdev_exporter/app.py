@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 
 import aiohttp
@@ -15,7 +15,11 @@ from aiohttp import web
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
+from triggerdev_alerts.documents.mistakes import render
+from triggerdev_alerts.errors import AlertsError
+from triggerdev_alerts.rules.load import LoadedRules
 from triggerdev_exporter import __version__, progress
+from triggerdev_exporter.alerting import Alerting, book_path, open_alerting
 from triggerdev_exporter.api.budget import Budget
 from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.api.meter import ApiMeter
@@ -29,6 +33,7 @@ from triggerdev_exporter.collect.runs import RunsCollector
 from triggerdev_exporter.collect.schedules import SchedulesCollector
 from triggerdev_exporter.collect.waitpoints import WaitpointsCollector
 from triggerdev_exporter.config.addresses import Listen
+from triggerdev_exporter.config.alerts import load_rules
 from triggerdev_exporter.config.model import Config
 from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.errors import ExporterError
@@ -36,6 +41,8 @@ from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.lock import StateLock
 from triggerdev_exporter.ledger.store import Store, open_store
 from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.readings.signals import LedgerSignals
+from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.schedule import Wakes
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web.server import make_app
@@ -51,7 +58,12 @@ class Exporter:
         self.clock = clock
         self.started_at: Instant = clock.now()
         self.targets: Sequence[Target] = ()
+        self.alerting: Alerting | None = None
         self.url = ""
+        self.loaded_at: Instant = self.started_at
+        """When the rules in use were loaded."""
+        self.reloaded = True
+        """Whether the last attempt to load them succeeded."""
         self._store = store
         self._own = CollectorRegistry(auto_describe=False)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -62,10 +74,36 @@ class Exporter:
         return Page(
             self.targets,
             now,
-            loaded_at=self.started_at,
-            state_bytes=self._store.size(),
+            loaded_at=self.loaded_at,
+            reloaded=self.reloaded,
+            state_bytes=self._store.size() + (self.alerting.scribe.storage.size() if self.alerting else 0),
+            book=self.alerting.book if self.alerting else None,
             registries=(self._own,),
         )
+
+    async def reload(self) -> None:
+        """Read the files of rules anew and go on with them. Raises `AlertsError`, and then the old ones stay.
+
+        What else is in the configuration needs a restart.
+        """
+        if self.alerting is None:
+            return
+        try:
+            rules = load_rules(self.config.alerts)
+            await self.alerting.use(rules.ruleset)
+        except AlertsError as error:
+            self.reloaded = False
+            log.error("the rules could not be reloaded; the old ones stay", extra={"why": str(error)})
+            raise
+        self.reloaded, self.loaded_at = True, self.clock.now()
+        tell_warnings(rules)
+        log.info("the rules are reloaded", extra={"rules": len(rules.ruleset.rules)})
+
+
+def tell_warnings(rules: LoadedRules) -> None:
+    """Log what is odd about rules, a line each."""
+    for warning in rules.warnings:
+        log.warning("odd rules: %s", render(warning).splitlines()[0])
 
 
 def collectors_of(target: Target) -> tuple[Collector, ...]:
@@ -117,7 +155,12 @@ def _client(config: TargetConfig, session: aiohttp.ClientSession, clock: Clock) 
 
 @asynccontextmanager
 async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
-    """The whole daemon, from the lock on its state to the open port. Raises `ExporterError` with the remedy."""
+    """The whole daemon, from the lock on its state to the open port.
+
+    Raises `ExporterError` or `AlertsError` with the remedy.
+    """
+    rules = load_rules(config.alerts)
+    tell_warnings(rules)
     async with AsyncExitStack() as stack:
         stack.enter_context(StateLock(config.state))
         store = open_store(config.state)
@@ -125,11 +168,22 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         exporter = Exporter(config, clock, store)
         exporter.targets = await stack.enter_async_context(open_targets(config, clock, store))
         exporter.url = await _serve(stack, exporter, config.web.listen)
+        # Before the first page is read, so that the look-back fills the windows of the rules.
+        signals = LedgerSignals(exporter.targets, rules.ruleset)
         wakes = Wakes(clock)
         for target in exporter.targets:
             wakes.add(target, collectors_of(target))
         wakes.start()
         stack.push_async_callback(wakes.stop)
+        exporter.alerting = await stack.enter_async_context(
+            open_alerting(
+                book_path(config.state),
+                rules.ruleset,
+                signals,
+                LedgerWitness(exporter.targets),
+                clock,
+            )
+        )
         log.info(
             "watching",
             extra={
@@ -179,8 +233,25 @@ def told_to_stop() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
     # Left alone it would end the process, and whoever sends it wants anything but that.
-    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: no reload yet; restart to apply the configuration")
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: still starting; send it again once this is done")
     return stop
+
+
+def reload_on_hangup(exporter: Exporter) -> None:
+    """Let SIGHUP reload the rules from now on, one reload at a time."""
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        with suppress(AlertsError):  # it was logged
+            await exporter.reload()
+
+    def hangup() -> None:
+        if not under_way:
+            task = asyncio.ensure_future(reload())
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
 
 
 async def run_daemon(config: Config, clock: Clock) -> None:
@@ -188,6 +259,7 @@ async def run_daemon(config: Config, clock: Clock) -> None:
     # Before anything is opened: as process 1 of a container, SIGTERM means nothing until somebody handles it.
     stop = told_to_stop()
     async with running(config, clock) as exporter:
+        reload_on_hangup(exporter)
         watching = asyncio.ensure_future(progress.report(exporter.targets, clock))
         await stop.wait()
         watching.cancel()

@@ -1,22 +1,31 @@
-"""The demo: simulator and daemon in one process, on one clock, with a state that is thrown away afterwards."""
+"""The demo: simulator, daemon and a sink for notifications in one process, on one clock.
+
+The state is thrown away afterwards.
+"""
 
 from __future__ import annotations
 
+import base64
 import logging
 import sys
 import tempfile
+from importlib import resources
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from triggerdev_exporter import logs
 from triggerdev_exporter.app import running, told_to_stop
-from triggerdev_exporter.clock import HOUR, SECOND, ScaledClock
+from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, ScaledClock
 from triggerdev_exporter.config.addresses import Listen
-from triggerdev_exporter.config.model import Config, Intervals, Quota, Target, Web
+from triggerdev_exporter.config.model import Alerts, Config, Intervals, Quota, Target, Web
 from triggerdev_exporter.simulator.command import start_simulator
+from triggerdev_exporter.simulator.scenario import shop
+from triggerdev_exporter.sink import open_sink
 
-HISTORY_S = 7200
+STORM_EVERY, STORM = 10 * MINUTE, 2 * MINUTE
+HISTORY_S = (2 * HOUR + STORM_EVERY - STORM) // SECOND - 15
+"""Two hours and a bit, so that the next storm begins fifteen seconds after the start: one sees an alert soon."""
 #: Shorter than the daemon's own, so that something happens while one looks.
 INTERVALS = Intervals(
     runs=5 * SECOND,
@@ -28,8 +37,8 @@ INTERVALS = Intervals(
 )
 
 
-def demo_config(*, api_url: str, listen: Listen, state: Path) -> Config:
-    """What the demo's daemon is told: one target, short intervals, a quota that nobody else needs."""
+def demo_config(*, api_url: str, listen: Listen, state: Path, rules: Path) -> Config:
+    """What the demo's daemon is told: one target, short intervals, a quota that nobody else needs, rules of its own."""
     return Config(
         targets=(
             Target(
@@ -43,7 +52,29 @@ def demo_config(*, api_url: str, listen: Listen, state: Path) -> Config:
         ),
         state=state,
         web=Web(listen=listen),
+        alerts=Alerts(files=(str(rules),)),
     )
+
+
+def write_rules(folder: Path, sink_url: str) -> Path:
+    """The demo's rules in `folder`, with the sink's addresses in files beside them, as a deployment has them."""
+    secrets = {
+        "slack-hook": f"{sink_url}/slack",
+        "webhook": f"{sink_url}/webhook",
+        "webhook-secret": f"whsec_{base64.b64encode(b'only for the demo, and no secret').decode()}",
+    }
+    for name, text in secrets.items():
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(text + "\n", "utf-8")
+    rules = folder / "alerts.yml"
+    rules.write_text((resources.files("triggerdev_exporter") / "demo_rules.yml").read_text("utf-8"), "utf-8")
+    return rules
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _greeting(url: str, api_url: str, profile: str) -> str:
@@ -55,8 +86,11 @@ def _greeting(url: str, api_url: str, profile: str) -> str:
     Try        curl -s {url}/metrics | grep runs_open
     The API    {api_url}          any key that begins with tr_ is right
     The truth  {api_url}/_sim/truth
+    Alerts     curl -s {url}/metrics | grep triggerdev_alerts
 
-  Two hours have happened already, and it goes on. Counters begin now; gauges show the past hour too. Ctrl-C ends it.
+  Two hours have happened already, and it goes on. Counters begin now; gauges show the past hour too.
+  Every ten minutes charge-card fails for two, for the first time in 15 s. About a minute later an alert fires, and what
+  Slack and a webhook would get is printed here; two minutes after that it is resolved. Ctrl-C ends it.
 """
 
 
@@ -66,13 +100,20 @@ async def run_demo(*, listen: Listen, profile: str, speed: float, seed: int) -> 
     clock = ScaledClock(speed=speed)
     # From the first moment on, or SIGTERM would leave the folder behind.
     stop = told_to_stop()
-    sys.stdout.write("Two hours in the life of a shop are being made up …\n")
-    sys.stdout.flush()
+    _say("Two hours in the life of a shop are being made up …")
     with tempfile.TemporaryDirectory(prefix="triggerdev-exporter-demo-") as folder:
-        async with start_simulator("shop", profile=profile, seed=seed, clock=clock, history_s=HISTORY_S) as simulator:
-            config = demo_config(api_url=simulator.url, listen=listen, state=Path(folder) / "state.db")
+        scenario = shop(storm_every_ms=STORM_EVERY, storm_ms=STORM)
+        async with (
+            start_simulator(scenario, profile=profile, seed=seed, clock=clock, history_s=HISTORY_S) as simulator,
+            open_sink(_say) as sink_url,
+        ):
+            config = demo_config(
+                api_url=simulator.url,
+                listen=listen,
+                state=Path(folder) / "state.db",
+                rules=write_rules(Path(folder), sink_url),
+            )
             async with running(config, clock) as exporter:
-                sys.stdout.write(_greeting(exporter.url, simulator.url, profile) + "\n")
-                sys.stdout.flush()
+                _say(_greeting(exporter.url, simulator.url, profile))
                 await stop.wait()
                 logging.getLogger(__name__).info("the demo ends")

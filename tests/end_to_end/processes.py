@@ -310,8 +310,10 @@ class Stage:
         url = simulator if isinstance(simulator, str) else simulator.url
         return self.run(**{"TRIGGER_SECRET_KEY": KEY, "TRIGGER_API_URL": url, **environ})
 
-    def config(self, simulator: Simulator | str, *, share: str = "100%", name: str = "config.yml") -> Path:
-        """A config that looks every second, and its key in a file beside it."""
+    def config(
+        self, simulator: Simulator | str, *, share: str = "100%", name: str = "config.yml", more: str = ""
+    ) -> Path:
+        """A config that looks every second, and its key in a file beside it. `more` are further sections."""
         url = simulator if isinstance(simulator, str) else simulator.url
         every = ", ".join(f"{each}: 1s" for each in _COLLECTORS)
         (self.folder / "shop.key").write_text(f"{KEY}\n", "utf-8")
@@ -323,7 +325,7 @@ class Stage:
             f"    api_url: {url}\n"
             f"    quota: {{requests_per_minute: 100000, share: {share}}}\n"
             f"    intervals: {{{every}}}\n"
-            "state: state/state.db\n",
+            "state: state/state.db\n" + more,
             "utf-8",
         )
         return path

@@ -52,13 +52,36 @@ def test_a_wrong_key_is_told_once_and_never_shown(stage: Stage) -> None:
         assert "Traceback" not in said
 
 
-def test_a_hangup_is_answered_and_ends_nothing(stage: Stage) -> None:
+def loaded(daemon: Daemon) -> set[str]:
+    """Names of the rules that the daemon uses."""
+    return {rule["name"] for rule in json.loads(ask(f"{daemon.url}/api/v1/rules").body)["rules"]}
+
+
+def test_a_hangup_reloads_the_rules_and_bad_ones_change_nothing(stage: Stage) -> None:
     simulator = stage.simulate("--scenario", "idle")
-    daemon = stage.watch(simulator)
+    rules = stage.folder / "rules.yml"
+    rules.write_text("groups: [{name: g, rules: [{alert: Mine, when: {queue_paused: }}]}]\n", "utf-8")
+    daemon = stage.run("--config", str(stage.config(simulator, more="alerts: {files: [rules.yml]}\n")))
     wait_until(daemon.is_ready, "it is ready", daemon)
+
+    rules.write_text("groups: [{name: g, rules: [{alert: Mine, when: {queue_pause: }}]}]\n", "utf-8")
     daemon.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "restart to apply the configuration" in daemon.stderr, "it says so", daemon)
-    assert ask(f"{daemon.url}/-/healthy").status == 200
+    wait_until(lambda: daemon.events("the rules could not be reloaded; the old ones stay"), "it says so", daemon)
+    assert daemon.value("exporter_config_last_reload_successful") == 0
+    assert "Mine" in loaded(daemon)
+
+    rules.write_text("groups: [{name: g, rules: [{alert: Other, when: {queue_paused: }}]}]\n", "utf-8")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: daemon.events("the rules are reloaded"), "they are", daemon)
+    assert daemon.value("exporter_config_last_reload_successful") == 1
+    assert {"Mine", "Other"} & loaded(daemon) == {"Other"}
+
+    rules.unlink()
+    refused = ask(f"{daemon.url}/-/reload", method="POST")
+    assert (refused.status, refused.body.decode().endswith("The old rules stay.\n")) == (422, True)
+    rules.write_text("groups: []\n", "utf-8")
+    assert ask(f"{daemon.url}/-/reload", method="POST").body == b"The rules are reloaded.\n"
+    assert not {"Mine", "Other"} & loaded(daemon)
     assert daemon.end() == 0
 
 

@@ -34,7 +34,7 @@ def letter(number: int, receiver: str, created_at: int) -> Letter:
 
 
 def rows(book: Book) -> dict[str, dict[tuple[str, ...], float]]:
-    process = Process(0, 0, {}, {}, book)
+    process = Process(0, True, 0, {}, {}, book)
     return {family.name: dict(family.read(process)) for family in ALERT_FAMILIES}
 
 

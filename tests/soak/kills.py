@@ -209,7 +209,9 @@ class World:
 def assert_nothing_to_complain(daemon: Daemon) -> None:
     """The server is well in every world: no run vanishes, none opens again, nothing fails."""
     assert "Traceback" not in daemon.stderr, daemon.evidence()
-    warnings = [line for line in daemon.log if line["level"] in ("warning", "error")]
+    # What its rules find is the shop's trouble: tasks fail there, deployments too.
+    ours = [line for line in daemon.log if not line["logger"].startswith("triggerdev_alerts.")]
+    warnings = [line for line in ours if line["level"] in ("warning", "error")]
     assert warnings == []
 
 

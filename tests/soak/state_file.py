@@ -51,6 +51,9 @@ def copy_of(state: Path, scratch: Path) -> Iterator[Path]:
             beside(copy, suffix).unlink(missing_ok=True)
 
 
+STRIPS = ("strip", "strip_series", "strip_cell")
+
+
 def look(state: Path, scratch: Path) -> Book:
     """What a state file without an owner says; raises AssertionError for one that is not sound."""
     if not state.exists():
@@ -61,7 +64,7 @@ def look(state: Path, scratch: Path) -> Book:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
             return Book()
-        assert tables == {"target", "counter", "histogram", "fact", "settled"}, tables
+        assert tables == {"target", "counter", "histogram", "fact", "settled", *STRIPS}, tables
         births = connection.execute("SELECT birth FROM target").fetchall()
         numbers = {
             f"{family} {labels}": value

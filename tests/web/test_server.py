@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from story import Daemon, read_page, tell
+from triggerdev_alerts.errors import AlertsError
 from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.target import Target
@@ -22,6 +23,12 @@ class Shown:
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
         self.started_at: Instant = daemon.clock.now()
+        self.alerting = None
+        self.mistakes = ""
+
+    async def reload(self) -> None:
+        if self.mistakes:
+            raise AlertsError(self.mistakes)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -72,8 +72,10 @@ def evaluate(
         _keep(draft, advanced)
         made += advanced.transitions
     after = entry_after(rule, before, judgements, problems, at, elapsed)
-    if after.error != before.error:
-        log.warning("a rule changed its health", extra=_named(rule) | {"problem": after.error or "none any more"})
+    if after.error and after.error != before.error:
+        log.warning("a rule cannot be evaluated everywhere", extra=_named(rule) | {"problem": after.error})
+    elif before.error and not after.error:
+        log.info("a rule can be evaluated again", extra=_named(rule))
     draft.put(Kind.RULE, rule.id, after)
     return made
 

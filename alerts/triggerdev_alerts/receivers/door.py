@@ -115,8 +115,7 @@ class HttpDoor:
             async with self._open().request(
                 method, url, data=body, headers=dict(headers), allow_redirects=False
             ) as response:
-                # Read no more than can be of use, whatever the length that was announced.
-                raw = await response.content.read(LARGEST_REPLY)
+                raw = await _beginning(response.content)
                 return Reply(
                     response.status,
                     {name.lower(): value for name, value in response.headers.items()},
@@ -143,6 +142,17 @@ class HttpDoor:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """The body, however many packets it comes in, but no more than can be of use, whatever length was announced."""
+    raw = b""
+    while len(raw) < LARGEST_REPLY:
+        chunk = await content.read(LARGEST_REPLY - len(raw))
+        if not chunk:
+            break
+        raw += chunk
+    return raw
 
 
 def _translated(error: BaseException) -> DoorError:

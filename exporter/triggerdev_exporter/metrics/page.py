@@ -32,11 +32,13 @@ class Page(Collector):
         *,
         loaded_at: Instant,
         state_bytes: int,
+        reloaded: bool = True,
         book: Book | None = None,
         registries: Iterable[CollectorRegistry] = (),
     ) -> None:
         self._views = [View(target, now) for target in targets]
         self._loaded_at = loaded_at
+        self._reloaded = reloaded
         self._state_bytes = state_bytes
         self._book = book or Book()
         self._registries = tuple(registries)
@@ -64,7 +66,7 @@ class Page(Collector):
             if count:
                 series[family.full_name] = count
                 yield metric
-        process = Process(self._loaded_at, self._state_bytes, series, self._folded(), self._book)
+        process = Process(self._loaded_at, self._reloaded, self._state_bytes, series, self._folded(), self._book)
         static_of = {view.target.name: view.target.config.labels for view in self._views}
         for own in (*ALERT_FAMILIES, *PROCESS_FAMILIES):
             metric = Metric(*_head(own.full_name, own.help, own.kind))

@@ -17,6 +17,8 @@ class Process:
 
     loaded_at: Instant
     """When the configuration in use was loaded."""
+    reloaded: bool
+    """Whether it is the last one that was read."""
     state_bytes: int
     series: dict[str, int]
     """Series on this page, by full family name."""
@@ -75,7 +77,7 @@ PROCESS_FAMILIES: tuple[ProcessFamily, ...] = (
         Kind.GAUGE,
         (),
         "1 if the configuration in use is the last one that was read.",
-        lambda _: [((), 1)],
+        lambda process: [((), int(process.reloaded))],
     ),
     ProcessFamily(
         "exporter_config_last_reload_timestamp_seconds",

@@ -105,8 +105,8 @@ class Scenario:
     preload_ms: Instant = DAY
 
 
-def shop() -> Scenario:
-    """A web shop with the usual troubles: the demo."""
+def shop(*, storm_every_ms: Instant = 40 * MINUTE, storm_ms: Instant = 6 * MINUTE) -> Scenario:
+    """A web shop with the usual troubles: the demo. Now and then charge-card fails for a while."""
     return Scenario(
         name="shop",
         environment_limit=60,
@@ -134,7 +134,8 @@ def shop() -> Scenario:
                 tags=("team:payments",),
                 outcomes={"COMPLETED_SUCCESSFULLY": 91, "COMPLETED_WITH_ERRORS": 8, "CRASHED": 1},
                 error=("PaymentError", "card was declined"),
-                storm_every_ms=40 * MINUTE,
+                storm_every_ms=storm_every_ms,
+                storm_ms=storm_ms,
                 child="send-email",
                 child_chance=0.3,
             ),

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from aiohttp import web
 
@@ -52,7 +52,6 @@ class Operated(Protocol):
     def poke(self) -> None: ...
 
 
-@runtime_checkable
 class WithAlerting(Protocol):
     """Whoever holds it; ``None`` while it is not running."""
 

@@ -91,12 +91,17 @@ def _told(error: web.HTTPException, request: web.Request) -> str:
 
 def check_write(request: web.Request) -> None:
     """Raises `Problem` for what a browser sends on behalf of another site, and for what an HTML form can send."""
+    check_site(request)
+    if request.content_type != _CONTENT_TYPE or "Content-Type" not in request.headers:
+        raise Problem(415, "not_json", f"send this with the header Content-Type: {_CONTENT_TYPE}")
+
+
+def check_site(request: web.Request) -> None:
+    """Raises `Problem` for what a browser says that it sends on behalf of another site."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
     if site not in ("same-origin", "none") or (origin is not None and _host_of(origin) != request.host.lower()):
         raise Problem(403, "cross_site", "a page of another site may not change anything here; use the command line")
-    if request.content_type != _CONTENT_TYPE or "Content-Type" not in request.headers:
-        raise Problem(415, "not_json", f"send this with the header Content-Type: {_CONTENT_TYPE}")
 
 
 def _host_of(origin: str) -> str:

@@ -11,13 +11,14 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from triggerdev_alerts.errors import AlertsError
 from triggerdev_exporter import __version__
 from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.negotiation import accepts_gzip, choose_format
 from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web import alerts_api
-from triggerdev_exporter.web.json_api import LARGEST_BODY, json_errors
+from triggerdev_exporter.web.json_api import LARGEST_BODY, Problem, check_site, json_errors
 from triggerdev_exporter.web.overview import overview
 from triggerdev_exporter.web.readiness import waiting_for
 
@@ -41,7 +42,14 @@ class Served(Protocol):
     @property
     def started_at(self) -> Instant: ...
 
+    @property
+    def alerting(self) -> alerts_api.Operated | None: ...
+
     def page(self, now: Instant) -> Page: ...
+
+    async def reload(self) -> None:
+        """Raises `AlertsError`, and then all stays as it was."""
+        ...
 
 
 def make_app(served: Served) -> web.Application:
@@ -65,6 +73,16 @@ def make_app(served: Served) -> web.Application:
             return web.Response(text="The exporter is ready.\n")
         return web.Response(text=f"Not ready: {missing}.\n", status=503)
 
+    async def reload(request: web.Request) -> web.Response:
+        try:
+            check_site(request)
+            await served.reload()
+        except Problem as error:
+            return web.Response(text=f"{error}.\n", status=error.status)
+        except AlertsError as error:
+            return web.Response(text=f"{error}\nThe old rules stay.\n", status=422)
+        return web.Response(text="The rules are reloaded.\n")
+
     @aiohttp_jinja2.template("overview.html")
     async def landing(_: web.Request) -> dict[str, object]:
         now = served.clock.now()
@@ -79,8 +97,8 @@ def make_app(served: Served) -> web.Application:
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
     app.router.add_get("/", landing)
-    if isinstance(served, alerts_api.WithAlerting):
-        app.router.add_routes(alerts_api.routes(served))
+    app.router.add_post("/-/reload", reload)
+    app.router.add_routes(alerts_api.routes(served))
     return app
 
 
