@@ -34,6 +34,12 @@ def write(folder: Path, parts: Iterable[Exported], change: Callable[[str], str] 
     return found
 
 
+def failed(done: subprocess.CompletedProcess[str]) -> str:
+    """What it says of tests that failed."""
+    said = re.split(r"(?=Unit Testing: )", done.stdout + done.stderr)
+    return "" if done.returncode == 0 else "".join(part for part in said if "SUCCESS" not in part)
+
+
 def red(done: subprocess.CompletedProcess[str]) -> set[str]:
     """The alerts of which a test failed."""
     return set(re.findall(r'ALERTS\{alertname=\\?"(\w+)', done.stdout + done.stderr))

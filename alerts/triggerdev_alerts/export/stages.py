@@ -400,11 +400,22 @@ def _quota_low(s: Staging) -> list[Stage]:
 
 def stages(rule: Rule) -> list[Stage]:
     """Those of a rule that can be written; the first one holds. None if it could not fire in any that we know."""
+    if _never(rule):
+        return []
     found = STAGES[rule.when.type](Staging(rule))
     if rule.window and found[0].since > rule.window and rule.for_ >= rule.window:
         # It compares with the window before, and no step lasts for so long.
         return []
     return [replace(found[0], holds=True), *found[1:]]
+
+
+def _never(rule: Rule) -> bool:
+    """Whether it wants a share of more than all, or of less than none."""
+    shares = {"failure_rate": "above", "expired_runs": "above", "batch_failures": "failed_items_above"}
+    if rule.when.type == "quota_low":
+        return rule.when.number("below") <= 0
+    limit = rule.when.values.get(shares.get(rule.when.type, ""))
+    return isinstance(limit, float) and limit >= 1
 
 
 STAGES: dict[str, Callable[[Staging], list[Stage]]] = {
