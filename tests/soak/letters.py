@@ -1,9 +1,10 @@
 """Two hundred kills of alerting: what was told is what would have been told without them, nothing more, nothing less.
 
 A *world* is two hours of a story at many times the speed of life, one book of alerts, two receivers that are unwell now
-and then, and a row of kills; whoever is killed starts again at the instant of its death (or, in some worlds, minutes
-later). What must hold then is `differences` and, where no time was lost, `unlike`. Run it alone
-(``PYTHONPATH=tests python -m soak.letters --kills 200``) or through `make soak`; `make test` runs a short form.
+and then, and a row of kills; whoever is killed starts again at the instant of its death, and what was delivered must be
+equal (`unlike`). In *rough* worlds minutes pass before the next start, and letters pile up and replace each other; what
+must hold there, too, is `differences`. Run it alone (``PYTHONPATH=tests python -m soak.letters --kills 200``) or through
+`make soak`; `make test` runs a short form.
 
 A tick whose commit a kill prevents did not happen: nothing was sent, and the next tick decides (alerting.md, R9). So
 the instants of messages may differ from the run without kills; what is said to whom, and in which order, may not.
@@ -29,7 +30,7 @@ from random import Random
 from soak.failpoints import AFTER, BEFORE, INSIDE, STATEMENT, Failpoint
 from soak.letters_child import BOOK, FACE, PROGRAM, Order, told
 from soak.letters_sink import Request, Sink, open_sink
-from soak.letters_story import HOOK, START, WHOLE, rules
+from soak.letters_story import BAD_MOODS, HOOK, MOODS, START, WHOLE, rules
 from soak.nest import Hatched, Nest, nest_in
 from soak.shown_clock import Face, make_face
 from triggerdev_alerts.book import Letter, LetterStatus
@@ -51,7 +52,7 @@ KILLS_A_WORLD = 40
 SPEED = 2_000.0
 LONGEST_START_S, LONGEST_WORK_S = 0.08, 0.03
 LONGEST_ABSENCE, ABSENT = 5 * MINUTE, 0.4
-"""How long nobody runs after a death, and after what share of deaths, in worlds where time is lost."""
+"""How long nobody runs after a death, and after what share of deaths, in rough worlds."""
 PATIENCE_S = 60.0
 
 Line = tuple[str, str]
@@ -182,8 +183,8 @@ class Plan:
 
     seed: int
     kills: int
-    is_absent: bool = False
-    """Whether time passes between a death and the next start."""
+    is_rough: bool = False
+    """Whether time passes between a death and the next start, and the receivers are so unwell that letters pile up."""
     lasts: int = WHOLE
     only: str | None = None
     """One of `DRAWN`, where not all are wanted."""
@@ -208,6 +209,8 @@ class Outcome:
     starts: int = 0
     requests: int = 0
     letters: int = 0
+    superseded: int = 0
+    """Letters that gave way to newer ones."""
     repeated: int = 0
     """Requests that were taken although the same had been taken before."""
     differences: list[str] = field(default_factory=list)
@@ -292,7 +295,7 @@ class World:
         self.outcome.in_transaction += mark.exists() and mark.read_text("utf-8").startswith("in\t")
         # What it looked at last may be later than what was seen a moment before it was killed.
         self.resume = max(died_at, self.face.last())
-        if self.plan.is_absent:
+        if self.plan.is_rough:
             self.resume += round(self.dice.uniform(0, LONGEST_ABSENCE)) * (self.dice.random() < ABSENT)
 
     def _until(self, child: Hatched, at: Instant) -> bool:
@@ -317,10 +320,11 @@ class World:
     def _examine(self, letters: Sequence[Letter]) -> None:
         requests, outcome = self.sink.requests, self.outcome
         outcome.requests, outcome.letters = len(requests), len(letters)
+        outcome.superseded = sum(letter.status is LetterStatus.SUPERSEDED for letter in letters)
         posts, _ = sorted_out(requests, letters)
         outcome.repeated = sum(request.is_taken for request in requests) - len(first_taken(posts))
         outcome.differences += differences(requests, letters)
-        if not self.plan.is_absent:
+        if not self.plan.is_rough:
             outcome.differences += unlike(requests, letters, notifications(self.plan.lasts))
         complaints = [line for line in self.said().splitlines() if line.startswith(("ERROR", "Traceback"))]
         outcome.differences += complaints
@@ -357,7 +361,7 @@ def play(plan: Plan, folder: Path | None = None) -> Outcome:
     begun = clock.monotonic()
     outcome = Outcome(plan)
     face = make_face(folder / FACE, START)
-    with open_sink(face.last) as sink, nest_in(folder) as nest:
+    with open_sink(face.last, BAD_MOODS if plan.is_rough else MOODS) as sink, nest_in(folder) as nest:
         world = World(plan, folder, nest, face, sink, outcome, Random(plan.seed))
         try:
             world.play()
@@ -371,13 +375,13 @@ def play(plan: Plan, folder: Path | None = None) -> Outcome:
 
 
 def plans(kills: int, seed: int) -> list[Plan]:
-    """One world without kills, worlds for so many kills, and as many for half as many in which time is lost."""
+    """One world without kills, worlds for so many kills, and as many rough ones for half as many."""
     many = -(-kills // KILLS_A_WORLD)
     shares = [kills // many + (index < kills % many) for index in range(many)]
     strict = [Plan(seed + index, share) for index, share in enumerate(shares)]
     # These come on top, since not everything can be compared in them.
-    absent = [Plan(seed + many + index, -(-share // 2), is_absent=True) for index, share in enumerate(shares)]
-    return [Plan(seed, 0), *strict, *absent]
+    rough = [Plan(seed + many + index, -(-share // 2), is_rough=True) for index, share in enumerate(shares)]
+    return [Plan(seed, 0), *strict, *rough]
 
 
 def table(outcomes: Sequence[Outcome], seconds: float) -> str:
@@ -391,12 +395,13 @@ def table(outcomes: Sequence[Outcome], seconds: float) -> str:
 
     rows: Mapping[str, int] = {
         "worlds of two hours": len(outcomes),
-        "– of them with time lost at deaths": total(lambda each: each.plan.is_absent),
+        "– rough ones": total(lambda each: each.plan.is_rough),
         "kills": kills.total(),
         **{f"– {mode}": kills[mode] for mode in MODES},
         "kills inside a transaction, by failpoint": total(lambda each: each.in_transaction),
         "starts": total(lambda each: each.starts),
         "letters": total(lambda each: each.letters),
+        "– replaced by newer ones": total(lambda each: each.superseded),
         "requests": total(lambda each: each.requests),
         "– taken again, with the same id and bytes": total(lambda each: each.repeated),
         "differences": total(lambda each: len(each.differences)),
@@ -423,11 +428,12 @@ def main() -> int:
             for done in as_completed(playing):
                 outcome = done.result()
                 outcomes.append(outcome)
-                wanted = "sound" if outcome.plan.is_absent else "equal to the run without kills"
+                wanted = "sound" if outcome.plan.is_rough else "equal to the run without kills"
                 verdict = "\n".join(outcome.differences) or wanted
                 sys.stdout.write(
-                    f"world {outcome.plan.seed:>3}{', time lost' if outcome.plan.is_absent else ''}: "
-                    f"{outcome.kills.total()} kills, {outcome.letters} letters, {outcome.requests} requests "
+                    f"world {outcome.plan.seed:>3}{', rough' if outcome.plan.is_rough else ''}: "
+                    f"{outcome.kills.total()} kills, {outcome.letters} letters "
+                    f"({outcome.superseded} replaced), {outcome.requests} requests "
                     f"({outcome.repeated} taken again), {outcome.seconds:.0f} s: {verdict}\n"
                 )
                 sys.stdout.flush()

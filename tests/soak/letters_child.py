@@ -67,6 +67,9 @@ class _Told(StorySignals):
     def use(self, ruleset: RuleSet) -> None:
         """A story knows everything anyway."""
 
+    def stale(self, now: Instant) -> tuple[str, ...]:
+        return ()
+
 
 @lru_cache
 def told(lasts: int) -> Story:

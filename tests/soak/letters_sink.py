@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from soak.letters_story import SLACK, mood
+from soak.letters_story import SLACK, Mood, mood
 from triggerdev_exporter.clock import Instant
 
 
@@ -36,6 +36,7 @@ class Sink:
 
     now: Callable[[], Instant]
     """The sender's time, by which its receivers are well or unwell."""
+    moods: tuple[Mood, ...]
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     """In the order in which they came."""
@@ -59,7 +60,7 @@ def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             receiver, at = self.path.strip("/"), sink.now()
-            how = mood(receiver, at)
+            how = mood(sink.moods, receiver, at)
             sink.requests.append(
                 Request(receiver, self.headers.get("webhook-id", ""), body.decode("ascii"), how.status, at)
             )
@@ -83,9 +84,9 @@ def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def open_sink(now: Callable[[], Instant]) -> Iterator[Sink]:
+def open_sink(now: Callable[[], Instant], moods: tuple[Mood, ...]) -> Iterator[Sink]:
     """A sink that listens."""
-    sink = Sink(now)
+    sink = Sink(now, moods)
     with _Server(("127.0.0.1", 0), _handler(sink)) as server:
         sink.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -33,8 +33,8 @@ def test_the_story_is_worth_it() -> None:
 
 @pytest.mark.parametrize(
     "plan",
-    [Plan(seed=1, kills=24), Plan(seed=2, kills=16, is_absent=True), Plan(seed=5, kills=10, lasts=SHORT, only=AFTER)],
-    ids=["24 kills", "nobody runs for minutes", "as with mistakes"],
+    [Plan(seed=1, kills=24), Plan(seed=2, kills=16, is_rough=True), Plan(seed=5, kills=10, lasts=SHORT, only=AFTER)],
+    ids=["24 kills", "rough", "as with mistakes"],
 )
 def test_kills_change_nothing_that_is_told(plan: Plan, tmp_path: Path) -> None:
     outcome = play(plan, tmp_path)
@@ -42,6 +42,7 @@ def test_kills_change_nothing_that_is_told(plan: Plan, tmp_path: Path) -> None:
     assert outcome.kills.total() == plan.kills
     assert outcome.letters > (50 if plan.lasts == WHOLE else 20)
     assert outcome.requests > outcome.letters, "receivers were unwell"
+    assert bool(outcome.superseded) is plan.is_rough
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
