@@ -61,6 +61,8 @@ class _Running:
     last: tuple[Instant, float] | None = None
     """Wall and steady time of the last step."""
     retired: bool = False
+    failed: bool = False
+    """The step before failed: ticks that are late now are not late because evaluating takes long."""
 
 
 async def _no_pause() -> None:
@@ -137,7 +139,7 @@ class Engine:
             try:
                 return await self._step(now, steady)
             except Exception:
-                self._running = before
+                self._running = replace(before, failed=True)
                 raise
 
     async def _step(self, now: Instant, steady: float | None) -> Step:
@@ -148,6 +150,7 @@ class Engine:
         # Alerts, rules and groups are written here only, so the long part needs no turn of the scribe; what follows
         # is short and has it.
         notifications = await self._scribe.write(lambda mine: self._post(mine, said, now), draft=draft)
+        self._running.failed = False
         return Step(now, tuple(transitions), tuple(notifications), evaluated, skipped)
 
     def _re_anchor(self, draft: Draft, now: Instant, steady: float | None) -> None:
@@ -173,7 +176,7 @@ class Engine:
             if due > now:
                 continue
             at = latest_tick(group, now)
-            skipped += missed(group, due, at)
+            skipped += 0 if self._running.failed else missed(group, due, at)
             self._running.next[group.name] = next_tick(group, at)
             for rule in group.rules:
                 if rule.enabled:
