@@ -1,10 +1,10 @@
 """Two hundred kills of alerting: what was told is what would have been told without them, nothing more, nothing less.
 
-A *world* is two hours of a story at many times the speed of life, one book of alerts, two receivers that are unwell now
-and then, and a row of kills; whoever is killed starts again at the instant of its death, and what was delivered must be
-equal (`unlike`). In *rough* worlds minutes pass before the next start, and letters pile up and replace each other; what
-must hold there, too, is `differences`. Run it alone (``PYTHONPATH=tests python -m soak.letters --kills 200``) or through
-`make soak`; `make test` runs a short form.
+A *world* is two hours of a story at many times the speed of life, one book of alerts, two receivers that are sometimes
+unwell, and a row of kills; whoever is killed starts again at the instant of its death, and what was delivered must
+be equal (`unlike`). In *rough* worlds minutes pass before the next start, and letters pile up and replace each other;
+what must hold there, too, is `differences`. Run it alone (``PYTHONPATH=tests python -m soak.letters --kills 200``) or
+through `make soak`; `make test` runs a short form.
 
 A tick whose commit a kill prevents did not happen: nothing was sent, and the next tick decides (alerting.md, R9). So
 the instants of messages may differ from the run without kills; what is said to whom, and in which order, may not.
