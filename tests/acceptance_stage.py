@@ -14,11 +14,13 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any, Protocol
 
 from aiohttp import web
+from jsonschema import Draft202012Validator
 
 import slack_double
 from notify_stage import clock as shown
@@ -51,6 +53,10 @@ TIMEOUT_S = 15.0
 """How long an attempt that is not answered takes, on the story's clock."""
 TIMEOUT_HERE_S = 1.0
 """And how long on the machine's: for receivers that hang."""
+BODIES = Draft202012Validator(
+    json.loads(files("triggerdev_alerts.receivers").joinpath("webhook.schema.json").read_text("utf-8"))
+)
+"""What a webhook is posted, by its own description; every body of every example is held to it."""
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 EXACT = RetryPolicy(jitter=0.0)
 
@@ -633,3 +639,6 @@ async def play(
         finally:
             if stage._process is not None:
                 await stage.kill()
+        for hook in (stage.hook, stage.other):
+            for got in hook.got:
+                BODIES.validate(got.body)

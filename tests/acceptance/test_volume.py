@@ -100,6 +100,7 @@ async def test_v6_a_reload_with_the_same_routes_says_nothing(tmp_path: Path, at:
 
 
 async def test_v7_a_reload_of_a_file_with_mistakes(tmp_path: Path) -> None:
+    """The metric that says so is the daemon's: `end_to_end/test_bad_days.py`."""
     async with play(tmp_path, DEEP) as stage:
         await stage.until("12:05:00")
         before = stage.engine.ruleset
