@@ -224,7 +224,7 @@ def open_questions() -> list[Question]:
         for where in (Where(), Where(include_test=True), Where(task=("s*",)), Where(queue=("task/*",)))
         for statuses, older_than in ((OPEN_STATUSES, 0), (("EXECUTING",), MINUTE), (("QUEUED", "WAITING"), HOUR))
     ]
-    for where in (Where(), Where(task=("s*",))):
+    for where in (Where(), Where(task=("s*",)), Where(include_test=True)):
         for by in ((), ("task",)):
             questions += [
                 Question("last_success_age", by, where),

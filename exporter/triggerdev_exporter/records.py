@@ -2,7 +2,8 @@
 
 No dict and no sentinel travels past the decoder. Instants are Unix milliseconds (`clock.Instant`), durations whole
 milliseconds, money whole nano-dollars: sums of integers come out the same in any order. ``None`` means that the answer
-did not say. A record holds no payload, output, metadata or error text.
+did not say. A record holds no payload, output or metadata, and only `RunError` an error text: it is asked for beside
+alerts, and never kept on disk.
 """
 
 from __future__ import annotations
@@ -52,6 +53,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int | None = None
     parent_id: str | None = None
     root_id: str | None = None
+
+
+class RunError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run failed, as it told. Texts are cut to `run_error.ERROR_CHARACTERS`."""
+
+    name: str
+    message: str
 
 
 class Enrichment(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from triggerdev_exporter.records import (
     Page,
     Queue,
     Run,
+    RunError,
     Schedule,
     WaitpointToken,
 )
@@ -64,6 +65,10 @@ class Dialect(Protocol):
         ...
 
     def run(self, run_id: str) -> Call[Run]: ...
+
+    def run_error(self, run_id: str) -> Call[RunError | None]:
+        """Why a run failed, as it told; ``None`` if it told nothing."""
+        ...
 
     def queues(self, cursor: str | None = None) -> Call[Page[Queue]]: ...
 

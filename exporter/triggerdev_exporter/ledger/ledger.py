@@ -23,6 +23,7 @@ from triggerdev_exporter.ledger.facts import (
 )
 from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.news import MOST_UNTOLD, News, Noted
+from triggerdev_exporter.ledger.recent import Recent
 from triggerdev_exporter.ledger.strips import Strips, strip_of_key
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
 
@@ -46,6 +47,7 @@ class Ledger:
         self.facts: dict[Kind, dict[str, Fact]] = {kind: {} for kind in FACT_TYPES}
         self.schedules_by_task: dict[str, set[str]] = {}
         self.strips = Strips()
+        self.recent = Recent()
         self.untold: dict[str, tuple[Noted, ...]] = {}
         """Run id → what was counted of it without its queue; only the latest `MOST_UNTOLD`, and only in memory."""
         self.changes = 0
@@ -75,6 +77,8 @@ class Ledger:
                 self.untold[run_id] = noted
         while len(self.untold) > MOST_UNTOLD:
             del self.untold[next(iter(self.untold))]
+        for ended in news.ended:
+            self.recent.add(ended)
         self.overflow += news.overflow
         self.changes += 1
 

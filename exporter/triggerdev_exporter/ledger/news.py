@@ -26,6 +26,7 @@ from triggerdev_exporter.ledger.facts import (
     TaskFacts,
 )
 from triggerdev_exporter.ledger.limits import OTHER
+from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.strips import About, Cells, Family, Strip
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, new_histogram
 
@@ -92,6 +93,8 @@ class News:
     """What is added to the cells of strips."""
     untold: dict[str, tuple[Noted, ...]] = field(default_factory=dict)
     """By run id, what was noted without its queue; empty: nothing waits for it any more. Never on disk."""
+    ended: list[Ended] = field(default_factory=list)
+    """For those who look into an alert. Never on disk."""
 
     def __bool__(self) -> bool:
         return bool(self.counts or self.timings or self.folded or self.facts or self.settled or self.cells)

@@ -15,6 +15,7 @@ from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
 from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft, Noted
+from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.sketch import code_of
 from triggerdev_exporter.ledger.slots import note_run, slot_key
 from triggerdev_exporter.ledger.strips import ENDED, NANOUSD, RUNS, About, Family
@@ -130,6 +131,7 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
             _remember_outcome(draft, Kind.TEST, run.task, OUTCOMES[run.status], finished_at)
     else:
         outcome = OUTCOMES[run.status]
+        draft.news.ended.append(_ended(run, outcome, about.queue, finished_at))
         if counted:
             _count_end(draft, run, outcome, started_at, finished_at)
         _remember_end(draft, run, outcome, finished_at)
@@ -141,6 +143,20 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
         run.id,
         until=max(run.created_at, now) + HORIZON,
         marks=ATTEMPTS_DUE if attempts_due else 0,
+    )
+
+
+def _ended(run: Run, outcome: Outcome, queue: str | None, finished_at: Instant) -> Ended:
+    return Ended(
+        finished_at=finished_at,
+        id=run.id,
+        task=run.task,
+        status=run.status.value,
+        created_at=run.created_at,
+        version=run.version or "",
+        queue=queue,
+        tags=run.tags,
+        is_success=outcome is Outcome.SUCCESS,
     )
 
 

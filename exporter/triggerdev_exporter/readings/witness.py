@@ -1,22 +1,207 @@
-"""`LedgerWitness`: what a tired person looks at first: failing runs, their errors, what a queue holds."""
+"""`LedgerWitness`: what a tired person looks at first: failing runs, their errors, what a queue holds.
+
+Runs come from the ledger's memory; their errors are retrieved in the background when a rule begins to hold, a few a
+time and within the target's share, and are kept in memory only. Whoever asks gets what is known by now.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
-from triggerdev_alerts.signals import NO_EVIDENCE, Evidence, Wanted
+from triggerdev_alerts.conditions.catalogue import CONDITIONS
+from triggerdev_alerts.signals import FAILURES, NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted
+from triggerdev_exporter.api.calls import Priority
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.errors import ApiError, StateError
+from triggerdev_exporter.ledger.facts import OpenRun
+from triggerdev_exporter.ledger.ledger import Ledger
+from triggerdev_exporter.ledger.recent import Ended
+from triggerdev_exporter.readings.error_texts import normalised
+from triggerdev_exporter.records import RunError
 from triggerdev_exporter.target import Target
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT = 10
+"""Failing runs of one series whose errors are looked at: the latest."""
+KEPT_ERRORS = 2_000
+AT_A_TIME = 4
+"""Series that are looked into at once; more are looked into when they are told again."""
+
+ABOUT_OPEN_RUNS = frozenset({"stuck_runs", "slow_runs", "queue_age"})
+ABOUT_QUEUES = frozenset({"queue_depth", "queue_age", "queue_stalled", "queue_saturated", "queue_paused"})
+ABOUT_FAILURES = frozenset({"failure_rate", "failure_count", "consecutive_failures", "no_success"})
+
+CLOUD, DASHBOARD = "https://api.trigger.dev", "https://cloud.trigger.dev"
 
 
 class LedgerWitness:
-    """`signals.Witness` over targets; a function where they may change."""
+    """`signals.Witness` over targets; a function where they may change. `close` it before their sessions."""
 
     def __init__(self, targets: Sequence[Target] | Callable[[], Sequence[Target]]) -> None:
         self._targets = targets if callable(targets) else lambda: targets
+        self._errors: dict[str, RunError | None] = {}
+        """By run id; ``None``: it tells none."""
+        self._under_way: dict[Wanted, asyncio.Task[None]] = {}
 
     def prepare(self, wanted: Wanted) -> None:
-        """Nothing is fetched yet."""
+        """Begin to look into what is not known yet. Returns at once."""
+        target = self._target(wanted.target)
+        if target is None or wanted.texts == "off" or not wanted.errors or wanted in self._under_way:
+            return
+        missing = [run.id for run in _failed(target, wanted, target.server_now()) if run.id not in self._errors]
+        if missing and len(self._under_way) < AT_A_TIME:
+            task = asyncio.get_running_loop().create_task(self._look_into(target, missing[:LOOKED_AT]))
+            self._under_way[wanted] = task
+            task.add_done_callback(lambda _: self._under_way.pop(wanted, None))
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Wait until everything that was begun is known."""
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     def evidence(self, wanted: Wanted, at: Instant) -> Evidence:
-        return NO_EVIDENCE
+        """What is known by now, as of `at` (our time)."""
+        target = self._target(wanted.target)
+        if target is None:
+            return NO_EVIDENCE
+        server_at = target.client.meter.server_now(at)
+        failed = _failed(target, wanted, server_at)
+        if wanted.condition in ABOUT_OPEN_RUNS:
+            links = [RunLink(name, run_url(target, name), run.status.value) for name, run in _open(target, wanted)]
+        else:
+            links = [RunLink(run.id, run_url(target, run.id), run.status) for run in failed]
+        return Evidence(
+            errors=self._counted(failed, wanted),
+            runs=tuple(links[: wanted.runs]),
+            since_version=_first_bad(target, failed),
+            notes=_notes(target, wanted),
+        )
+
+    async def _look_into(self, target: Target, run_ids: Sequence[str]) -> None:
+        try:
+            dialect, _ = await target.open()
+            for run_id in run_ids:
+                if not target.client.allowance(Priority.SETTLE):
+                    return
+                error = await target.client.fetch(dialect.run_error(run_id), Priority.SETTLE)
+                self._errors[run_id] = error
+                while len(self._errors) > KEPT_ERRORS:
+                    del self._errors[next(iter(self._errors))]
+        except (ApiError, StateError) as error:
+            # The message goes without; what fails here is the collectors' to tell.
+            log.debug("no errors of runs could be had", extra={"target": target.name, "why": str(error)})
+
+    def _counted(self, failed: Sequence[Ended], wanted: Wanted) -> tuple[ErrorCount, ...]:
+        """Kinds of errors, the most frequent first, in the runs that were looked at."""
+        if wanted.texts == "off":
+            return ()
+        told = (self._errors.get(run.id) for run in failed[:LOOKED_AT])
+        counts = Counter(
+            (normalised(error.name), normalised(error.message) if wanted.texts == "message" else "")
+            for error in told
+            if error is not None
+        )
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(ErrorCount(name, message, count) for (name, message), count in ordered[: wanted.errors])
+
+    def _target(self, name: str) -> Target | None:
+        return next((target for target in self._targets() if target.name == name), None)
+
+
+def run_url(target: Target, run_id: str) -> str:
+    """Where a person sees a run; empty until the project is known."""
+    coverage = None if target.ledger is None else target.ledger.coverage
+    if coverage is None or not coverage.project:
+        return ""
+    origin = DASHBOARD if target.config.api_url == CLOUD else target.config.api_url
+    return f"{origin}/projects/v3/{coverage.project}/runs/{run_id}"
+
+
+def _failed(target: Target, wanted: Wanted, at: Instant) -> list[Ended]:
+    """Runs of the series that ended badly in the window, the latest first."""
+    ledger = target.ledger
+    statuses = ("EXPIRED",) if wanted.condition == "expired_runs" else FAILURES
+    if ledger is None or wanted.condition not in ABOUT_FAILURES | {"expired_runs"}:
+        return []
+    labels = dict(wanted.labels)
+    found = [
+        run
+        for run in ledger.recent.unsuccessful()
+        if run.status in statuses
+        and at - wanted.window < run.finished_at <= at
+        and _concerns(labels, task=run.task, version=run.version, queue=_queue(ledger, run.task, run.queue))
+        and ("tag" not in labels or labels["tag"] in run.tags)
+    ]
+    return sorted(found, key=lambda run: (-run.finished_at, run.id))
+
+
+def _open(target: Target, wanted: Wanted) -> list[tuple[str, OpenRun]]:
+    """Open runs of the series, those that wait longest first."""
+    ledger = target.ledger
+    if ledger is None:
+        return []
+    labels = dict(wanted.labels)
+    statuses = {"slow_runs": ("EXECUTING",), "queue_age": ("QUEUED",)}.get(wanted.condition)
+    found = [
+        (run_id, run)
+        for run_id, run in ledger.runs.items()
+        if not run.is_test
+        and (statuses is None or run.status.value in statuses)
+        and _concerns(labels, task=run.task, version=run.version or "", queue=_queue(ledger, run.task, run.queue))
+    ]
+    return sorted(found, key=lambda item: (item[1].since, item[0]))
+
+
+def _queue(ledger: Ledger, task: str, told: str | None) -> str | None:
+    if told is not None:
+        return told
+    facts = ledger.tasks.get(task)
+    return None if facts is None else facts.queue
+
+
+def _concerns(labels: dict[str, str], *, task: str, version: str, queue: str | None) -> bool:
+    """Whether a run belongs to the series. A label that is not there says nothing, nor does an untold queue."""
+    return (
+        labels.get("task", task) == task
+        and labels.get("version", version) == version
+        and (queue is None or labels.get("queue", queue) == queue)
+    )
+
+
+def _first_bad(target: Target, failed: Sequence[Ended]) -> str:
+    """The version, if all failures are of one, and an older one of the same tasks succeeded."""
+    versions = {run.version for run in failed}
+    if target.ledger is None or len(versions) != 1:
+        return ""
+    (version,) = versions
+    sights = [target.ledger.recent.versions(task) for task in {run.task for run in failed}]
+    begins = min((known[version].first_created for known in sights if version in known), default=0)
+    older = any(
+        other != version and sight.succeeded and sight.first_created < begins
+        for known in sights
+        for other, sight in known.items()
+    )
+    return version if older else ""
+
+
+def _notes(target: Target, wanted: Wanted) -> tuple[str, ...]:
+    labels = dict(wanted.labels)
+    if wanted.condition in ABOUT_QUEUES:
+        queue = next((one for one in target.sights.queues or () if one.name == labels.get("queue")), None)
+        if queue is not None:
+            limit = "" if queue.concurrency_limit is None else f" of {queue.concurrency_limit}"
+            return (f"{queue.queued} wait, {queue.running}{limit} run" + (", paused" if queue.paused else ""),)
+    if CONDITIONS[wanted.condition].is_blindness:
+        states = target.states.items()
+        return tuple(f"{name}: {state.trouble}" for name, state in states if state.trouble and state.up is False)
+    return ()

@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from triggerdev_exporter.api.calls import Call
+from triggerdev_exporter.api.dialects.run_error import read_run_error
 from triggerdev_exporter.api.dialects.trigger import (
     DEPLOYMENT_STATUSES,
     Relatives,
@@ -41,6 +42,7 @@ from triggerdev_exporter.records import (
     Page,
     Queue,
     Run,
+    RunError,
     Schedule,
     WaitpointToken,
 )
@@ -190,6 +192,9 @@ class SeedDialect:
 
     def run(self, run_id: str) -> Call[Run]:
         return Call("run", f"/api/v1/runs/{segment(run_id)}", partial(read_one, "run", _RUN, _run))
+
+    def run_error(self, run_id: str) -> Call[RunError | None]:
+        return Call("run", f"/api/v1/runs/{segment(run_id)}", read_run_error)
 
     def queues(self, cursor: str | None = None) -> Call[Page[Queue]]:
         return Call("queues", "/api/v1/queues", partial(read_page, "queues", _QUEUES, _queue), numbered(cursor))

@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 
 from triggerdev_exporter.api.calls import Call
+from triggerdev_exporter.api.dialects.run_error import read_run_error
 from triggerdev_exporter.api.dialects.wire import (
     Count,
     Envelope,
@@ -34,6 +35,7 @@ from triggerdev_exporter.records import (
     Page,
     Queue,
     Run,
+    RunError,
     Schedule,
     WaitpointToken,
 )
@@ -345,6 +347,9 @@ class TriggerDialect:
 
     def run(self, run_id: str) -> Call[Run]:
         return Call("run", f"/api/v3/runs/{segment(run_id)}", partial(read_one, "run", _RUN, _run))
+
+    def run_error(self, run_id: str) -> Call[RunError | None]:
+        return Call("run", f"/api/v3/runs/{segment(run_id)}", read_run_error)
 
     def queues(self, cursor: str | None = None) -> Call[Page[Queue]]:
         return Call("queues", "/api/v1/queues", partial(read_page, "queues", _QUEUES, _queue), numbered(cursor))

@@ -1,0 +1,197 @@
+"""What is shown beside an alert: failing runs, their errors, the first bad version, what a queue holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from story import Daemon, Story, tell
+from triggerdev_alerts.signals import NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted
+from triggerdev_exporter.api.dialects.run_error import ERROR_CHARACTERS, read_run_error
+from triggerdev_exporter.clock import HOUR, MINUTE, SECOND
+from triggerdev_exporter.errors import Unreadable
+from triggerdev_exporter.ledger.recent import KEPT_RUNS, KEPT_TASKS, KEPT_VERSIONS, Ended, Recent
+from triggerdev_exporter.readings.error_texts import LONGEST, normalised
+from triggerdev_exporter.readings.witness import LedgerWitness
+from triggerdev_exporter.records import RunError
+from triggerdev_exporter.simulator.entities import error_of
+
+
+def wanted(condition: str = "failure_rate", window: int = 15 * MINUTE, texts: str = "message", **labels: str) -> Wanted:
+    return Wanted(condition, "prod", tuple(sorted(labels.items())), window, texts=texts)
+
+
+def fail(story: Story, task: str = "mail", status: str = "FAILED", **more: object) -> str:
+    error = error_of(status, str(more.pop("name", "SmtpError")), str(more.pop("message", "said 502")))
+    return story.world.add_run(task=task, status=status, error=error, **more)  # type: ignore[arg-type]  # fields by name
+
+
+async def seen(story: Story, daemon: Daemon, about: Wanted) -> Evidence:
+    witness = LedgerWitness(daemon.targets)
+    witness.prepare(about)
+    await witness.settled()
+    return witness.evidence(about, story.clock.now())
+
+
+async def test_failing_runs_and_their_errors(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        story.world.add_run(task="mail", status="COMPLETED", version="20261123.1", created_at=story.clock.now() - HOUR)
+        await daemon.poll()
+        await story.let(daemon, 60, step=30)
+        runs = [fail(story, message=f"mailbox {n} of 0x1f{n} is full", version="20261123.2") for n in range(4)]
+        crashed = fail(story, status="CRASHED", version="20261123.2")
+        other = fail(story, task="other")
+        story.clock.advance(90)
+        await daemon.poll()
+        evidence = await seen(story, daemon, wanted(task="mail"))
+        assert evidence.errors == (
+            ErrorCount("SmtpError", "mailbox <n> of <hex> is full", 4),
+            ErrorCount("TASK_RUN_CRASHED", "trigger.dev internal error (TASK_RUN_CRASHED)", 1),
+        )
+        assert {link.id for link in evidence.runs} == {*runs, crashed}
+        project = story.world.project
+        url = f"{story.simulator.url}/projects/v3/{project}/runs/{crashed}"
+        assert RunLink(crashed, url, "CRASHED") in evidence.runs
+        assert evidence.since_version == "20261123.2"
+        everything = await seen(story, daemon, wanted())
+        assert other not in {*runs, crashed}
+        assert len(everything.runs) == 5
+        names = await seen(story, daemon, wanted(texts="name", task="mail"))
+        assert names.errors[0] == ErrorCount("SmtpError", "", 4)
+        assert (await seen(story, daemon, wanted(texts="off", task="mail"))).errors == ()
+        assert await seen(story, daemon, wanted(task="nobody")) == NO_EVIDENCE
+        story.clock.advance(15 * 60)
+        assert (await seen(story, daemon, wanted(task="mail"))).runs == (), "they are behind the window"
+
+
+@pytest.mark.parametrize("profile", ["seed", "v4.4"])
+async def test_every_dialect_names_the_runs(tmp_path: Path, profile: str) -> None:
+    async with tell(tmp_path, profile=profile) as story, story.daemon() as daemon:
+        await daemon.poll()
+        run = fail(story)
+        await story.let(daemon, 90, step=30)
+        evidence = await seen(story, daemon, wanted(task="mail"))
+        assert [link.id for link in evidence.runs] == [run]
+
+
+async def test_what_cannot_be_had_is_left_out(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        assert LedgerWitness(daemon.targets).evidence(wanted(), story.clock.now()) == NO_EVIDENCE
+        assert LedgerWitness(()).evidence(wanted(), story.clock.now()) == NO_EVIDENCE
+        await daemon.poll()
+        run = fail(story)
+        await story.let(daemon, 90, step=30)
+        story.faults.on("run", deny=403)
+        evidence = await seen(story, daemon, wanted())
+        assert [link.id for link in evidence.runs] == [run]
+        assert evidence.errors == ()
+
+
+async def test_each_run_is_asked_for_once_and_closing_gives_up(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        await daemon.poll()
+        fail(story)
+        await story.let(daemon, 90, step=30)
+        witness = LedgerWitness(daemon.targets)
+        before = story.simulator.simulator.counts["run"]
+        for _ in range(3):
+            witness.prepare(wanted())
+            witness.prepare(wanted())
+            await witness.settled()
+        assert story.simulator.simulator.counts["run"] == before + 1
+        fail(story)
+        await story.let(daemon, 90, step=30)
+        witness.prepare(wanted())
+        await witness.close()
+        assert len(witness.evidence(wanted(), story.clock.now()).errors) == 1
+
+
+async def test_open_runs_and_queues(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        story.world.add_queue("emails", limit=3, paused=True)
+        old = story.world.add_run(task="mail", status="EXECUTING", queue="emails")
+        await daemon.poll()
+        story.clock.advance(30)
+        young = story.world.add_run(task="mail", status="QUEUED", queue="emails")
+        await story.let(daemon, 90, step=30)
+        stuck = await seen(story, daemon, wanted("stuck_runs", task="mail"))
+        assert [(link.id, link.status) for link in stuck.runs] == [(old, "EXECUTING"), (young, "QUEUED")]
+        assert [link.id for link in (await seen(story, daemon, wanted("slow_runs", task="mail"))).runs] == [old]
+        waits = await seen(story, daemon, wanted("queue_age", queue="emails"))
+        assert [link.id for link in waits.runs] == [young]
+        assert waits.notes == ("1 wait, 1 of 3 run, paused",)
+        story.faults.view_status = 500
+        await story.let(daemon, 60, step=30)
+        (note,) = (await seen(story, daemon, wanted("source_down"))).notes
+        assert note.startswith("runs: http: ")
+
+
+# ── texts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("timeout after 30.5s at 10:02:11", "timeout after <n>s at <n>:<n>:<n>"),
+        ("order 8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b is gone", "order <uuid> is gone"),
+        ("commit deadbeef01 and 0xFF", "commit <hex> and <hex>"),
+        ("a cafe facade is no hash", "a cafe facade is no hash"),
+        ("two\n  lines\tand tabs ", "two lines and tabs"),
+        ("", ""),
+        ("x" * 600, "x" * (LONGEST - 1) + "…"),
+    ],
+)
+def test_what_differs_from_run_to_run_becomes_a_placeholder(text: str, expected: str) -> None:
+    assert normalised(text) == expected
+
+
+@given(st.text(max_size=3_000))
+def test_texts_are_short_and_stay_as_they_are(text: str) -> None:
+    once = normalised(text)
+    assert len(once) <= LONGEST
+    assert "\n" not in once
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": {"name": "E", "message": "m", "stackTrace": "s"}}, RunError(name="E", message="m")),
+        ({"error": {"message": "m"}}, RunError(name="Error", message="m")),
+        ({"error": {"name": "E"}}, RunError(name="E", message="")),
+        ({"attempts": [{"error": {"name": "1"}}, {"error": {"name": "2"}}, {}]}, RunError(name="2", message="")),
+        ({"error": {"message": "m" * 9_000}}, RunError(name="Error", message="m" * ERROR_CHARACTERS)),
+        ({"attempts": []}, None),
+        ({"error": {}}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_the_error_of_a_run(body: object, expected: RunError | None) -> None:
+    assert read_run_error(msgspec.json.encode(body)) == expected
+
+
+def test_an_error_that_cannot_be_read_is_named() -> None:
+    for body in (b"[]", b"{", b'{"error": 7}'):
+        with pytest.raises(Unreadable):
+            read_run_error(body)
+
+
+# ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ended(at: int, *, task: str = "a", version: str = "1", is_success: bool = False) -> Ended:
+    return Ended(at, f"run_{at}", task, "FAILED", at - SECOND, version, None, (), is_success)
+
+
+def test_only_the_latest_are_kept() -> None:
+    recent = Recent()
+    for at in (*range(100, 200), *range(100)):
+        recent.add(ended(at, version=str(at)))
+    assert [run.finished_at for run in recent.unsuccessful()] == list(range(200 - KEPT_RUNS, 200))
+    assert set(recent.versions("a")) == {str(at) for at in range(200 - KEPT_VERSIONS, 200)}
+    for n in range(KEPT_TASKS):
+        recent.add(ended(n, task=f"task-{n}"))
+    assert recent.versions("a") == {}
