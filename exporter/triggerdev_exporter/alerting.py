@@ -6,6 +6,7 @@ What is due is decided by them, from persisted instants; each sleeps until then 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from triggerdev_alerts.book import Book
 from triggerdev_alerts.engine import Engine
+from triggerdev_alerts.errors import BookError
 from triggerdev_alerts.outbox.courier import Courier
 from triggerdev_alerts.outbox.pinger import open_pinger
 from triggerdev_alerts.outbox.scribe import Scribe
@@ -26,6 +28,9 @@ from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_alerts.signals import Signals, Witness
 from triggerdev_alerts.watch import Watch
 from triggerdev_exporter.clock import Clock, Instant
+
+
+log = logging.getLogger(__name__)
 
 
 def book_path(state: Path) -> Path:
@@ -92,13 +97,17 @@ class Alerting:
         opened = AsyncExitStack()
         try:
             receivers = await opened.enter_async_context(open_receivers(ruleset))
-            self._source.use(ruleset)
             await self.engine.reload(ruleset, receivers, self._clock.now())
-            await self.scribe.write(enable_all)
         except BaseException:
             await opened.aclose()
             raise
+        # From here on the new rules hold. Nothing was evaluated yet: the engine gave nobody else a turn.
+        self._source.use(ruleset)
         self.courier.use(receivers)
+        try:
+            await self.scribe.write(enable_all)
+        except BookError as error:
+            log.error("receivers that were switched off stay off until the next reload", extra={"why": str(error)})
         self._receivers, old = opened, self._receivers
         closing = asyncio.create_task(self._close(old))
         self._closing.add(closing)
