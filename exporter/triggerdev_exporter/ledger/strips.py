@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -174,43 +175,61 @@ class Track:
 
 
 class Sketch:
-    """Buckets by cell: how often each, in the order of cells."""
+    """Buckets by cell: how often each.
 
-    __slots__ = ("_cells", "_codes", "_counts")
+    Each bucket of a cell stands once in `_cells` and `_codes`, which is counted fast; how often besides, in `_more`.
+    """
+
+    __slots__ = ("_cells", "_codes", "_more")
 
     def __init__(self) -> None:
         self._cells = array("q")
         self._codes = array("h")
-        self._counts = array("q")
+        self._more: dict[int, dict[int, int]] = {}
+        """By cell and bucket."""
 
     def __len__(self) -> int:
         return len(self._cells)
 
     def add(self, cell: int, code: int, by: int) -> int:
         """How many entries more there are now: 0 or 1."""
-        place = bisect_left(self._cells, cell)
-        end = bisect_right(self._cells, cell, place)
-        place = bisect_left(self._codes, code, place, end)
-        if place < end and self._codes[place] == code:
-            self._counts[place] += by
-            return 0
-        self._cells.insert(place, cell)
-        self._codes.insert(place, code)
-        self._counts.insert(place, by)
-        return 1
+        begin = bisect_left(self._cells, cell)
+        end = bisect_right(self._cells, cell, begin)
+        place = bisect_left(self._codes, code, begin, end)
+        is_new = place >= end or self._codes[place] != code
+        if is_new:
+            self._cells.insert(place, cell)
+            self._codes.insert(place, code)
+            by -= 1
+        if by:
+            more = self._more.setdefault(cell, {})
+            more[code] = more.get(code, 0) + by
+        return int(is_new)
 
-    def between(self, after: int, until: int, into: dict[int, int]) -> None:
-        """Add the buckets of the cells in (after, until] to `into`."""
+    def between(self, after: int, until: int, into: Counter[int]) -> None:
+        """Add the buckets of the cells in (after, until] to `into`. Some may be 0."""
         begin = bisect_right(self._cells, after)
         end = bisect_right(self._cells, until, begin)
-        for code, count in zip(self._codes[begin:end], self._counts[begin:end], strict=True):
-            into[code] = into.get(code, 0) + count
+        into.update(self._codes[begin:end])
+        if not self._more:
+            return
+        for cell, codes in self._more.items():
+            if after < cell <= until:
+                for code, count in codes.items():
+                    into[code] += count
 
     def drop(self, until: int) -> int:
         """Forget the cells up to `until`; how many entries they were."""
         end = bisect_right(self._cells, until)
-        del self._cells[:end], self._codes[:end], self._counts[:end]
+        if end:
+            del self._cells[:end], self._codes[:end]
+            self._more = {cell: codes for cell, codes in self._more.items() if cell > until}
         return end
+
+    def items(self) -> Iterator[tuple[tuple[int, int], int]]:
+        """((cell, bucket), how often)."""
+        for place in zip(self._cells, self._codes, strict=True):
+            yield place, 1 + self._more.get(place[0], {}).get(place[1], 0)
 
 
 class Trail:

@@ -25,11 +25,13 @@ class OpenRuns:
     """`Ledger.changes` when it was made."""
     since: dict[tuple[str, str | None, str, bool, str], list[Instant]] = field(default_factory=dict)
     """By task, queue, version, whether they are tests, and status."""
+    usual: dict[tuple[bool, Instant], dict[str, float]] = field(default_factory=dict)
+    """By whether tests count and as of which minute: how long runs of each task usually take at most."""
 
     def of(self, ledger: Ledger) -> OpenRuns:
         """The same, made anew if the ledger has changed."""
         if self.made_at != ledger.changes:
-            self.since = {}
+            self.since, self.usual = {}, {}
             for run in ledger.runs.values():
                 place = (run.task, run.queue, run.version or "", run.is_test, run.status.value)
                 self.since.setdefault(place, []).append(run.since)
@@ -55,7 +57,10 @@ class OpenRuns:
 
     def slow(self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]) -> Readings | Unknown:
         """How many execute for longer than is usual for their task."""
-        limits = usual(ledger, at, include_test=question.where.include_test)
+        place = (question.where.include_test, at - at % MINUTE)
+        limits = self.usual.get(place)
+        if limits is None:
+            limits = self.usual[place] = usual(ledger, at, include_test=question.where.include_test)
         values: dict[Key, float] = {}
         for key, instants, task in self._fitting(ledger, question, question.where, queues, ("EXECUTING",)):
             limit = max(question.floor, question.times * limits.get(task, 0.0))

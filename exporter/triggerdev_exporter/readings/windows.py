@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
@@ -32,6 +33,9 @@ FOLDED = Unknown(
 NOT_TOLD = Unknown(Blind.NOT_ENRICHED, "the server did not tell in which queue a run is")
 
 Keys = tuple[Key, ...]
+Sketches = dict[Key, Counter[int]]
+
+MOST_MERGED = 32
 
 
 class Windows:
@@ -39,6 +43,9 @@ class Windows:
 
     def __init__(self) -> None:
         self._keys: dict[tuple[Strip, tuple[str, ...], Where], dict[Labels, Keys]] = {}
+        self._sketches: dict[object, Sketches | Unknown] = {}
+        self._merged_at = -1
+        """`Ledger.changes` when they were merged."""
 
     def forget(self) -> None:
         """Other questions come from now on."""
@@ -59,24 +66,42 @@ class Windows:
 
     def percentile(self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]) -> Readings | Unknown:
         """Of durations or waits."""
-        codes: dict[Key, dict[int, int]] = {}
+        merged = self._merged(ledger, question, at, queues)
+        if isinstance(merged, Unknown):
+            return merged
+        return Readings(
+            {key: percentile(codes, question.quantile) for key, codes in merged.items()},
+            {key: codes.total() for key, codes in merged.items()},
+            ERROR,
+        )
+
+    def _merged(self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]) -> Sketches | Unknown:
+        """The sketches of a window. Questions that only differ in their quantile share them."""
+        if self._merged_at != ledger.changes or len(self._sketches) >= MOST_MERGED:
+            self._sketches.clear()
+            self._merged_at = ledger.changes
+        place = (_span(question, at), question.by, question.where)
+        found = self._sketches.get(place)
+        if found is None:
+            found = self._sketches[place] = self._merge(ledger, question, at, queues)
+        return found
+
+    def _merge(self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]) -> Sketches | Unknown:
+        merged: Sketches = {}
         for keys, trail, after, until in self._fitting(ledger, question, at, queues):
-            found: dict[int, int] = {}
+            found: Counter[int] = Counter()
             trail.sketch.between(after, until, found)
-            found = {code: count for code, count in found.items() if count}
-            if not found:
+            if not found.total():
                 continue
             if isinstance(keys, Unknown):
                 return keys
             for key in keys:
-                mine = codes.setdefault(key, {})
-                for code, count in found.items():
-                    mine[code] = mine.get(code, 0) + count
-        return Readings(
-            {key: percentile(mine, question.quantile) for key, mine in codes.items()},
-            {key: sum(mine.values()) for key, mine in codes.items()},
-            ERROR,
-        )
+                mine = merged.get(key)
+                if mine is None:
+                    merged[key] = found.copy() if len(keys) > 1 else found
+                else:
+                    mine.update(found)
+        return merged
 
     def items(self, ledger: Ledger, question: Question, at: Instant, *, failed: bool) -> Readings:
         """Items of batches that ended; absent where none ended."""
@@ -135,9 +160,9 @@ def usual(ledger: Ledger, at: Instant, *, include_test: bool) -> dict[str, float
     after = until - TYPICAL_WINDOW // strip.width
     found: dict[str, float] = {}
     for (task,), trail in ledger.strips.trails(strip).items():
-        codes: dict[int, int] = {}
+        codes: Counter[int] = Counter()
         trail.sketch.between(after, until, codes)
-        if codes:
+        if codes.total():
             found[task] = percentile(codes, TYPICAL_QUANTILE)
     return found
 
