@@ -29,7 +29,6 @@ from triggerdev_alerts.signals import Signals, Witness
 from triggerdev_alerts.watch import Watch
 from triggerdev_exporter.clock import Clock, Instant
 
-
 log = logging.getLogger(__name__)
 
 

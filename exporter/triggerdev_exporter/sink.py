@@ -17,6 +17,7 @@ from aiohttp import web
 WIDTH = 110
 LARGEST = 1 << 20
 
+_BETWEEN = "  ·  "
 _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 _LINK = re.compile(r"<(https?:[^|>]*)\|([^>]*)>")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
@@ -62,11 +63,17 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
         case "header":
             yield from (block["text"]["text"], "")
         case "section" if "text" in block:
-            yield from (*plain(block["text"]["text"]).split("\n"), "")
+            yield from (part for line in plain(block["text"]["text"]).split("\n") for part in _parted(line))
+            yield ""
         case "context":
             yield plain("  ".join(str(each.get("text", "")) for each in block["elements"]))
         case "actions":
             yield from (*(f"[ {each['text']['text']} ] {each.get('url', '')}" for each in block["elements"]), "")
+
+
+def _parted(line: str) -> list[str]:
+    """A long row of things, like failing runs, one a line."""
+    return [line] if len(line) <= WIDTH else line.replace(_BETWEEN, "\n  ").split("\n")
 
 
 def plain(markup: str) -> str:
