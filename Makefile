@@ -61,10 +61,10 @@ docs: setup ## write the table of metrics, the reference of rules, and the rules
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/rules_reference.py
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/prometheus_rules.py
 
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile pyproject.toml --extra grpc --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 # What it depends on is in dev.txt already.
-LOCK_HELM := $(patsubst 3.11,3.12,$(filter-out pyproject.toml,$(LOCK))) --no-deps --group helm
+LOCK_HELM := $(patsubst 3.11,3.12,$(filter-out pyproject.toml --extra grpc,$(LOCK))) --no-deps --group helm
 lock: setup ## write requirements/*.txt anew, newest versions, with hashes
 	@$(LOCK) --upgrade --output-file requirements/runtime.txt
 	@$(LOCK) --upgrade --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt

@@ -1,0 +1,258 @@
+"""From a row that is due to its spans. Pure: the same row and the same shape give the same spans, for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.spans.attributes import NAME_LENGTH, Limits, clean, text
+from triggerdev_exporter.spans.context import Context, read_traceparent
+from triggerdev_exporter.spans.due import BatchDue, Due, RunDue
+from triggerdev_exporter.spans.ids import TraceId, span_id, trace_id
+from triggerdev_exporter.spans.resource import SYSTEM
+from triggerdev_exporter.spans.span import Event, Kind, Link, Parent, Span, Value
+from triggerdev_exporter.statuses import RunStatus
+
+Mode = Literal["derived", "metadata", "link"]
+
+MODEL_VERSION = "1"
+"""Of the spans, not of the program: it is part of what a back end recognises a span by."""
+
+
+class _Ending(NamedTuple):
+    result: str
+    error_type: str | None
+    event: str | None = None
+
+
+#: A status, in the words of tracing. FAILED tells the name of the error instead, where it is known.
+_ENDINGS: dict[RunStatus, _Ending] = {
+    RunStatus.COMPLETED: _Ending("success", None),
+    RunStatus.FAILED: _Ending("failure", "_OTHER"),
+    RunStatus.CRASHED: _Ending("error", "crashed"),
+    RunStatus.SYSTEM_FAILURE: _Ending("error", "system_failure"),
+    RunStatus.TIMED_OUT: _Ending("timeout", "timeout"),
+    RunStatus.CANCELED: _Ending("cancellation", None, "cancellation"),
+    RunStatus.EXPIRED: _Ending("skip", "expired", "expired"),
+}
+_SENTENCES: dict[RunStatus, str] = {
+    RunStatus.FAILED: "the run failed",
+    RunStatus.CRASHED: "the run crashed",
+    RunStatus.SYSTEM_FAILURE: "the platform failed",
+    RunStatus.TIMED_OUT: "the run took longer than allowed",
+    RunStatus.EXPIRED: "the run was not started in time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How spans of one target look; from the configuration."""
+
+    children: Literal["none", "queue"] = "queue"
+    mode: Mode = "derived"
+    tags: bool = False
+    dashboard: str = ""
+    """Origin of the pages that show runs to people."""
+    limits: Limits = field(default_factory=Limits)
+
+
+class Plan(NamedTuple):
+    """The spans of a row, its own first."""
+
+    spans: tuple[Span, ...]
+    times_reversed: bool
+    """Some of its times ran backwards, and were moved."""
+
+
+def trace_of(due: Due, mode: Mode = "derived") -> tuple[TraceId, Context | None]:
+    """The trace that the row belongs to, and the context that decides it, if it comes from outside."""
+    if isinstance(due, RunDue) and mode == "metadata":
+        given = read_traceparent(due.traceparent or due.root_traceparent or "")
+        if given is not None:
+            return given.trace_id, given
+    return trace_id(due.root if isinstance(due, RunDue) else due.id), None
+
+
+def plan(due: Due, shape: Shape) -> Plan:
+    """The spans of `due`."""
+    return _run(due, shape) if isinstance(due, RunDue) else _batch(due, shape)
+
+
+class _Times(NamedTuple):
+    """The instants of a run, in an order that a span can have."""
+
+    created: Instant
+    delayed: Instant | None
+    """When its delay was over."""
+    queued: Instant
+    started: Instant | None
+    finished: Instant
+    times_reversed: bool
+
+
+def _times(due: RunDue) -> _Times:
+    finished = max(due.created_at, due.finished_at)
+    is_reversed = due.finished_at < due.created_at
+    started = due.started_at
+    if started is not None:
+        is_reversed = is_reversed or not due.created_at <= started <= finished
+        started = min(max(started, due.created_at), finished)
+    end = finished if started is None else started
+    delayed = None
+    if due.delayed_until is not None and due.delayed_until > due.created_at:
+        # A delay may be cut short: by a cancellation, or by hand.
+        delayed = min(due.delayed_until, end)
+    queued = due.created_at if delayed is None else delayed
+    if due.queued_at is not None and queued <= due.queued_at <= end:
+        queued = due.queued_at
+    return _Times(due.created_at, delayed, queued, started, finished, is_reversed)
+
+
+def _run(due: RunDue, shape: Shape) -> Plan:
+    trace, given = trace_of(due, shape.mode)
+    mine = span_id(due.id)
+    parent = None
+    if given is not None and due.traceparent:
+        parent = Parent(given.span_id, True)
+    elif due.parent_id is not None and not due.orphaned:
+        parent = Parent(span_id(due.parent_id), True)
+    elif given is not None:
+        parent = Parent(given.span_id, True)
+    times = _times(due)
+    ending = _ENDINGS[due.status]
+    error_type = due.error_name if due.status is RunStatus.FAILED and due.error_name else ending.error_type
+    attributes, dropped = clean(_attributes(due, times, error_type, shape), shape.limits)
+    ours = Span(
+        name=text(f"run {due.task}", NAME_LENGTH),
+        kind=Kind.CONSUMER,
+        trace_id=trace,
+        span_id=mine,
+        parent=parent,
+        start=times.created,
+        end=times.finished,
+        attributes=attributes,
+        dropped_attributes=dropped,
+        is_error=error_type is not None,
+        description=_SENTENCES.get(due.status, ""),
+        links=_links(due, shape),
+        events=(Event(ending.event, times.finished),)[: shape.limits.events] if ending.event else (),
+    )
+    below = _children(due, shape, ours, times, error_type) if shape.children == "queue" else ()
+    return Plan((ours, *below), times.times_reversed)
+
+
+def _children(due: RunDue, shape: Shape, run: Span, times: _Times, error_type: str | None) -> tuple[Span, ...]:
+    def child(part: str, name: str, start: Instant, end: Instant, more: Mapping[str, Value | None]) -> Span:
+        about: dict[str, Value | None] = {"trigger.run.id": due.id, "trigger.task.id": due.task}
+        attributes, dropped = clean({**about, **more}, shape.limits)
+        return Span(
+            name=text(name, NAME_LENGTH),
+            kind=Kind.INTERNAL,
+            trace_id=run.trace_id,
+            span_id=span_id(due.id, part),
+            parent=Parent(run.span_id, False),
+            start=start,
+            end=end,
+            attributes=attributes,
+            dropped_attributes=dropped,
+        )
+
+    found = []
+    if times.delayed is not None:
+        found.append(child("delay", "delay", times.created, times.delayed, {}))
+    if times.started is not None:
+        queue = {"trigger.queue.name": due.queue}
+        found.append(
+            child("queue", f"queue {due.queue}" if due.queue else "queue", times.queued, _dequeued(due, times), queue)
+        )
+        execution = child("execute", f"execute {due.task}", times.started, times.finished, {"error.type": error_type})
+        found.append(execution._replace(is_error=run.is_error, description=run.description))
+    return tuple(found)
+
+
+def _dequeued(due: RunDue, times: _Times) -> Instant:
+    """When its wait was over."""
+    started = times.finished if times.started is None else times.started
+    told = due.dequeued_at
+    return told if told is not None and times.queued <= told <= started else started
+
+
+def _links(due: RunDue, shape: Shape) -> tuple[Link, ...]:
+    found = []
+    if due.batch_id:
+        attributes, _ = clean({"trigger.batch.id": due.batch_id}, shape.limits, shape.limits.link_attributes)
+        found.append(Link(trace_id(due.batch_id), span_id(due.batch_id), attributes))
+    if shape.mode == "link" and (given := read_traceparent(due.traceparent or "")) is not None:
+        found.append(Link(given.trace_id, given.span_id, {}))
+    return tuple(found[: shape.limits.links])
+
+
+def _attributes(due: RunDue, times: _Times, error_type: str | None, shape: Shape) -> dict[str, Value | None]:
+    waited = None if times.started is None else _dequeued(due, times) - times.queued
+    return {
+        # The words of the user's own spans, so that one query finds both.
+        "ctx.run.id": due.id,
+        "ctx.task.id": due.task,
+        "error.type": error_type,
+        "messaging.system": SYSTEM,
+        "messaging.operation.type": "process",
+        "messaging.operation.name": "run",
+        "messaging.destination.name": due.queue,
+        "messaging.message.id": due.id,
+        "trigger.run.id": due.id,
+        "trigger.run.status": due.status.value,
+        "trigger.run.result": _ENDINGS[due.status].result,
+        "trigger.run.root_id": due.root,
+        "trigger.run.parent_id": due.parent_id,
+        "trigger.run.parent_unknown": True if due.orphaned else None,
+        "trigger.run.depth": due.depth,
+        "trigger.run.attempt_count": due.attempts,
+        "trigger.run.is_test": due.is_test,
+        "trigger.run.kind": due.kind,
+        "trigger.run.url": _url(due, shape),
+        "trigger.task.id": due.task,
+        "trigger.task.version": due.version,
+        "trigger.queue.name": due.queue,
+        "trigger.queue.wait_ms": waited,
+        "trigger.batch.id": due.batch_id,
+        "trigger.usage.duration_ms": due.compute_ms,
+        "trigger.usage.cost_usd": None if due.cost_nanousd is None else due.cost_nanousd / 1e9,
+        "trigger.run.tags": due.tags if shape.tags else None,
+    }
+
+
+def _url(due: RunDue, shape: Shape) -> str | None:
+    project = due.origin.project
+    return f"{shape.dashboard}/projects/v3/{project}/runs/{due.id}" if shape.dashboard and project else None
+
+
+def _batch(due: BatchDue, shape: Shape) -> Plan:
+    attributes, dropped = clean(
+        {
+            "messaging.system": SYSTEM,
+            "messaging.operation.type": "send",
+            "messaging.operation.name": "batchTrigger",
+            "messaging.batch.message_count": due.items_created + due.items_failed,
+            "trigger.batch.id": due.id,
+            "trigger.batch.status": due.status,
+            "trigger.batch.items_failed": due.items_failed,
+            "error.type": "aborted" if due.status == "ABORTED" else None,
+        },
+        shape.limits,
+    )
+    span = Span(
+        name="batchTrigger",
+        kind=Kind.PRODUCER,
+        trace_id=trace_id(due.id),
+        span_id=span_id(due.id),
+        parent=None,
+        start=due.created_at,
+        end=max(due.created_at, due.finished_at),
+        attributes=attributes,
+        dropped_attributes=dropped,
+        is_error=due.status == "ABORTED",
+        description="the batch was aborted" if due.status == "ABORTED" else "",
+    )
+    return Plan((span,), due.finished_at < due.created_at)
