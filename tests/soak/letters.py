@@ -188,6 +188,9 @@ class Plan:
     lasts: int = WHOLE
     only: str | None = None
     """One of `DRAWN`, where not all are wanted."""
+    counts: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """Which commit after an instant is struck, in turn: the decision is committed, then that it is under way, then what
+    became of each letter."""
     mistake: str = ""
     """One of `letters_child.MISTAKES`."""
 
@@ -226,12 +229,11 @@ def aims(plan: Plan) -> list[Kill]:
         mode = plan.only or dice.choices(DRAWN, WEIGHTS)[0]
         at = round(dice.uniform(START, START + plan.lasts - 6 * MINUTE))
         if dice.random() < (0.5 if mode == INSTANT else 0.75):
-            # From there on: the decision is committed, then that it is under way, then what became of it.
             at = dice.choice(letters) - round(dice.uniform(0, 2 * SECOND))
         if mode == INSTANT:
             kills.append(Kill(mode, at))
             continue
-        count = 1 + number % 5 if mode != STATEMENT else dice.randint(1, 20)
+        count = plan.counts[number % len(plan.counts)] if mode != STATEMENT else dice.randint(1, 20)
         inside = 10 ** dice.uniform(-5.0, -2.3) if mode == INSIDE else 0.0
         kills.append(Kill(mode, at, Failpoint(mode, count, inside, dice.choice((None, None, 8)))))
     return sorted(kills, key=lambda kill: kill.at)

@@ -81,7 +81,7 @@ async def live(order: Order) -> None:
     """Run alerting until the story is over."""
     clock = ShownClock(Face(Path(FACE)), order.start)
     if order.failpoint is not None:
-        install(order.failpoint, Path("mark"), lambda: clock.glance() >= order.armed_at)
+        install(order.failpoint, Path("mark"), lambda: clock.seen >= order.armed_at)
     world = told(order.lasts)
     ruleset = rules(order.url)
     async with open_alerting(Path(BOOK), ruleset, _Told(world), StoryWitness(world), clock) as running:

@@ -80,9 +80,10 @@ class ShownClock(ScaledClock):
         self.set(speed=speed)
         self.now()
 
-    def glance(self) -> Instant:
-        """The time, from any thread and without showing it."""
-        return super().now()
+    @property
+    def seen(self) -> Instant:
+        """What anybody was told last; may be asked from any thread."""
+        return self._seen
 
     def now(self) -> Instant:
         instant, latest = super().now(), self._latest()

@@ -45,11 +45,22 @@ def test_kills_change_nothing_that_is_told(plan: Plan, tmp_path: Path) -> None:
     assert bool(outcome.superseded) is plan.is_rough
 
 
+#: Where each mistake shows: which commits are struck after an instant at which letters are written, and on which side.
+WHERE = {
+    "marks first": (AFTER, (3, 4)),
+    "two transactions": (AFTER, (1,)),
+    "forgets": (AFTER, (2, 3)),
+    "words anew": (BEFORE, (3, 4)),
+    "numbers anew": (AFTER, (2, 3)),
+}
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_are_noticed(mistake: str, tmp_path: Path) -> None:
-    only = BEFORE if mistake == "words anew" else AFTER
-    outcome = play(Plan(seed=5, kills=10, lasts=SHORT, only=only, mistake=mistake), tmp_path)
-    assert outcome.kills.total() == 10
+    only, counts = WHERE[mistake]
+    plan = Plan(seed=5, kills=6, lasts=SHORT, only=only, counts=counts, mistake=mistake)
+    outcome = play(plan, tmp_path)
+    assert outcome.kills.total() == plan.kills
     assert outcome.differences
 
 
