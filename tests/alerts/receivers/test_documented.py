@@ -34,23 +34,25 @@ def signed(*secrets: str, age: int = 0) -> dict[str, str]:
     return headers(parse_secrets(" ".join(secrets)), "msg_1", SystemClock().now() - age * 1_000, BODY)
 
 
-CASES = [
-    (signed(SECRET), BODY, True),
-    (signed(OTHER, SECRET), BODY, True),
-    (signed(SECRET, age=290), BODY, True),
-    (signed(SECRET, age=310), BODY, False),
-    (signed(SECRET, age=-310), BODY, False),
-    (signed(OTHER), BODY, False),
-    (signed(SECRET), BODY + " ", False),
-    ({**signed(SECRET), "webhook-id": "msg_2"}, BODY, False),
-]
+def cases() -> list[tuple[dict[str, str], str, bool]]:
+    """Headers, body, and whether they fit. Signed when asked: minutes later they would be too old."""
+    return [
+        (signed(SECRET), BODY, True),
+        (signed(OTHER, SECRET), BODY, True),
+        (signed(SECRET, age=270), BODY, True),
+        (signed(SECRET, age=330), BODY, False),
+        (signed(SECRET, age=-330), BODY, False),
+        (signed(OTHER), BODY, False),
+        (signed(SECRET), BODY + " ", False),
+        ({**signed(SECRET), "webhook-id": "msg_2"}, BODY, False),
+    ]
 
 
 def test_the_python_example_verifies() -> None:
     (code,) = blocks("python")
     scope: dict[str, Any] = {}
     exec(code, scope)  # noqa: S102 -- it is our own page
-    for found, body, is_good in CASES:
+    for found, body, is_good in cases():
         if is_good:
             scope["verify"](SECRET, found, body.encode())
         else:
@@ -70,12 +72,13 @@ def test_the_node_example_verifies(require: Callable[[str], str], tmp_path: Path
         "console.log(JSON.stringify(cases.map(fits)));\n",
         "utf-8",
     )
-    asked = json.dumps({"secret": SECRET, "cases": [(found, body) for found, body, _ in CASES]})
+    known = cases()
+    asked = json.dumps({"secret": SECRET, "cases": [(found, body) for found, body, _ in known]})
     done = subprocess.run(
         [require("node"), str(tmp_path / "run.mjs")], input=asked, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert [answer is True for answer in json.loads(done.stdout)] == [is_good for _, _, is_good in CASES]
+    assert [answer is True for answer in json.loads(done.stdout)] == [is_good for _, _, is_good in known]
 
 
 def test_the_yaml_examples_are_rules() -> None:
