@@ -170,6 +170,8 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         exporter.url = await _serve(stack, exporter, config.web.listen)
         # Before the first page is read, so that the look-back fills the windows of the rules.
         signals = LedgerSignals(exporter.targets, rules.ruleset)
+        witness = LedgerWitness(exporter.targets)
+        stack.push_async_callback(witness.close)
         wakes = Wakes(clock)
         for target in exporter.targets:
             wakes.add(target, collectors_of(target))
@@ -180,7 +182,7 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
                 book_path(config.state),
                 rules.ruleset,
                 signals,
-                LedgerWitness(exporter.targets),
+                witness,
                 clock,
             )
         )
