@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -104,3 +105,34 @@ def test_ctrl_c_while_the_world_is_made_leaves_nothing_behind(stage: Stage) -> N
         assert demo.end(how) in (0, 1)
         assert "Traceback" not in demo.stderr
         assert list(stage.folder.glob("triggerdev-exporter-demo-*")) == []
+
+
+def test_a_failing_task_is_told_from_pending_to_resolved(stage: Stage) -> None:
+    """What the greeting promises: in the metrics, in the log with its reasons, and what Slack and a webhook would get."""
+    daemon, _ = stage.demo("--speed", "20")
+    states = set()
+
+    def is_over() -> bool:
+        states.update(
+            dict(labels)["state"]
+            for (name, labels), count in daemon.page().items()
+            if name == "triggerdev_alerts" and ("alertname", "TaskFailureRateHigh") in labels and count
+        )
+        return "[RESOLVED] TaskFailureRateHigh in demo" in daemon.stdout
+
+    wait_until(is_over, "the alert fires and is resolved", daemon, within=60)
+    assert "firing" in states
+
+    told = re.findall(r"(an alert [a-z ]+?) alertname=TaskFailureRateHigh .* reason=(\w+)", daemon.stderr)
+    fires = told.index(("an alert fires", "condition_met"))
+    assert told[fires - 1] == ("an alert is pending", "condition_met")
+    assert told[fires + 1] == ("an alert is resolved", "condition_cleared")
+
+    slack = daemon.stdout.partition("[FIRING, critical] TaskFailureRateHigh in demo")[2].partition("└")[0]
+    assert "charge-card fails:" in slack
+    assert "PaymentError: card was declined" in slack
+    assert re.search(r"run_\w+ \(http://127\.0\.0\.1:\d+/\S+\) (FAILED|CRASHED)", slack)
+    assert "triggerdev-exporter silence add alertname=TaskFailureRateHigh target=demo task=charge-card" in slack
+    for kind in ("alert.firing", "alert.resolved"):
+        assert f'"type": "{kind}"' in daemon.stdout
+    assert_it_ends_cleanly(stage, daemon, signal.SIGINT)
