@@ -108,7 +108,7 @@ def test_ctrl_c_while_the_world_is_made_leaves_nothing_behind(stage: Stage) -> N
 
 
 def test_a_failing_task_is_told_from_pending_to_resolved(stage: Stage) -> None:
-    """What the greeting promises: in the metrics, in the log with its reasons, and what Slack and a webhook would get."""
+    """What the greeting promises: in metrics, in the log with its reasons, and what Slack and a webhook would get."""
     daemon, _ = stage.demo("--speed", "20")
     states = set()
 
