@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.news import Draft, News
+from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.statuses import RunStatus
 
@@ -19,12 +20,14 @@ class Book:
     def __init__(self, birth: int = BIRTH) -> None:
         self.ledger = Ledger(birth)
         self.settled: dict[int, int] = {}
+        self.spans: dict[str, SpanRow] = {}
 
     def write(self, decide: Callable[[Draft], None]) -> News:
-        draft = Draft(self.ledger, self.settled)
+        draft = Draft(self.ledger, self.settled, self.spans)
         decide(draft)
         self.ledger.absorb(draft.news)
         self.settled.update({hashed: marks for hashed, (_, marks) in draft.news.settled.items()})
+        self.spans = {key: row for key, row in {**self.spans, **draft.news.spans}.items() if row is not None}
         return draft.news
 
     def count(self, family: str, *labels: str) -> int:

@@ -2,8 +2,8 @@
 
 No dict and no sentinel travels past the decoder. Instants are Unix milliseconds (`clock.Instant`), durations whole
 milliseconds, money whole nano-dollars: sums of integers come out the same in any order. ``None`` means that the answer
-did not say. A record holds no payload, output or metadata, and only `RunError` an error text: it is asked for beside
-alerts, and never kept on disk.
+did not say. A record holds no payload and no output, of metadata at most one traceparent, and only `RunError` an error
+text: it is asked for beside alerts, and never kept on disk.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int | None = None
     parent_id: str | None = None
     root_id: str | None = None
+    traceparent: str | None = None
+    """From its metadata, and only where the configuration names a key of it and a valid one stands there."""
 
 
 class RunError(msgspec.Struct, frozen=True, kw_only=True):

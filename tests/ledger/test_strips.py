@@ -329,7 +329,8 @@ async def test_a_file_of_the_minor_before_is_brought_up_and_a_copy_put_beside_it
     await store.close()
     old = sqlite3.connect(path)
     old.executescript(
-        "DROP TABLE strip; DROP TABLE strip_series; DROP TABLE strip_cell; PRAGMA user_version = 1000; VACUUM;"
+        "DROP TABLE strip; DROP TABLE strip_series; DROP TABLE strip_cell; DROP TABLE span_due; "
+        "PRAGMA user_version = 1000; VACUUM;"
     )
     old.close()
     again = open_store(path)

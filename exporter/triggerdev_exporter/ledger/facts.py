@@ -45,6 +45,10 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str | None = None
     missing: int = 0
     """How many times in a row nobody could find it."""
+    parent_id: str | None = None
+    root_id: str | None = None
+    traceparent: str | None = None
+    """These three only where spans are exported."""
 
     @property
     def since(self) -> Instant:

@@ -12,6 +12,7 @@ from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.news import Draft, News
+from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.store import Store
 from triggerdev_exporter.ledger.strips import Strip, strip_of_key
 
@@ -27,13 +28,17 @@ class Journal:
         self._store = store
         self._turn = asyncio.Lock()
 
-    async def write(self, decide: Callable[[Draft], None], *, lookup: Sequence[int] = ()) -> News:
+    async def write(
+        self, decide: Callable[[Draft], None], *, lookup: Sequence[int] = (), spans: Sequence[str] = ()
+    ) -> News:
         """Let `decide` fill a draft and make it true: first on disk, then in memory.
 
-        `lookup` are the id hashes that `decide` may ask about. Raises `StateError`, and then nothing has changed.
+        `lookup` are the id hashes that `decide` may ask about, `spans` the runs and batches whose waiting rows it may.
+        Raises `StateError`, and then nothing has changed.
         """
         async with self._turn:
-            draft = Draft(self.ledger, await self._store.settled(self.target, lookup))
+            waiting = await self._store.spans(self.target, spans) if self.ledger.waiting_spans else {}
+            draft = Draft(self.ledger, await self._store.settled(self.target, lookup), waiting)
             decide(draft)
             if draft.news:
                 # Cancelled in the middle, the commit may still have happened: then memory is behind, never ahead,
@@ -45,6 +50,16 @@ class Journal:
     async def settled_since(self, until: Instant) -> int:
         """See `Store.settled_since`."""
         return await self._store.settled_since(self.target, until)
+
+    async def first_spans(self, *, sealed: bool, until: Instant, most: int) -> dict[str, SpanRow]:
+        """See `Store.first_spans`."""
+        if not self.ledger.waiting_spans:
+            return {}
+        return await self._store.first_spans(self.target, sealed=sealed, until=until, most=most)
+
+    async def oldest_spans(self, most: int) -> dict[str, SpanRow]:
+        """See `Store.oldest_spans`."""
+        return await self._store.oldest_spans(self.target, most)
 
     async def forget(self, now: Instant) -> int:
         """See `Store.forget`."""

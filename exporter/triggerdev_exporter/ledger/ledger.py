@@ -26,6 +26,7 @@ from triggerdev_exporter.ledger.news import MOST_UNTOLD, News, Noted
 from triggerdev_exporter.ledger.recent import Recent
 from triggerdev_exporter.ledger.strips import Strips, strip_of_key
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
+from triggerdev_exporter.spans.policy import Policy
 
 F = TypeVar("F", bound=Fact)
 
@@ -48,6 +49,12 @@ class Ledger:
         self.schedules_by_task: dict[str, set[str]] = {}
         self.strips = Strips()
         self.recent = Recent()
+        self.spans: Policy | None = None
+        """What becomes of spans; ``None``: nobody exports any."""
+        self.enriched = False
+        """Whether TRQL tells more of runs that end."""
+        self.waiting_spans = 0
+        """Runs and batches whose spans wait."""
         self.untold: dict[str, tuple[Noted, ...]] = {}
         """Run id → what was counted of it without its queue; only the latest `MOST_UNTOLD`, and only in memory."""
         self.changes = 0
@@ -79,6 +86,7 @@ class Ledger:
             del self.untold[next(iter(self.untold))]
         for ended in news.ended:
             self.recent.add(ended)
+        self.waiting_spans += news.more_spans
         self.overflow += news.overflow
         self.changes += 1
 

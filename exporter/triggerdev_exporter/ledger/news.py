@@ -27,8 +27,10 @@ from triggerdev_exporter.ledger.facts import (
 )
 from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.recent import Ended
+from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.strips import About, Cells, Family, Strip
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, new_histogram
+from triggerdev_exporter.spans.policy import Policy
 
 if TYPE_CHECKING:
     from triggerdev_exporter.ledger.ledger import Ledger
@@ -95,17 +97,27 @@ class News:
     """By run id, what was noted without its queue; empty: nothing waits for it any more. Never on disk."""
     ended: list[Ended] = field(default_factory=list)
     """For those who look into an alert. Never on disk."""
+    spans: dict[str, SpanRow | None] = field(default_factory=dict)
+    """By id of the run or batch, rows whose spans wait to be exported; ``None``: waits no more."""
+    more_spans: int = 0
+    """How many more rows wait than before; negative if fewer."""
 
     def __bool__(self) -> bool:
-        return bool(self.counts or self.timings or self.folded or self.facts or self.settled or self.cells)
+        return bool(
+            self.counts or self.timings or self.folded or self.facts or self.settled or self.cells or self.spans
+        )
 
 
 class Draft:
-    """The working-out of one `News`. `settled` holds the marks of those asked-for ids that ended before."""
+    """The working-out of one `News`.
 
-    def __init__(self, ledger: Ledger, settled: Mapping[int, int]) -> None:
+    `settled` holds the marks of those asked-for ids that ended before, `spans` those asked-for rows that wait.
+    """
+
+    def __init__(self, ledger: Ledger, settled: Mapping[int, int], spans: Mapping[str, SpanRow] | None = None) -> None:
         self._ledger = ledger
         self._settled = settled
+        self._spans = spans or {}
         self._new_series: Counter[str] = Counter()
         self._new_tasks = 0
         self._kept: dict[Family, list[tuple[Strip, int]]] = {}
@@ -331,6 +343,28 @@ class Draft:
             return place
         self.news.overflow[family] += 1
         return family, (OTHER, *labels[1:])
+
+    @property
+    def spans(self) -> Policy | None:
+        """What becomes of spans; ``None`` where none are exported."""
+        return self._ledger.spans
+
+    @property
+    def enriched(self) -> bool:
+        """Whether somebody will tell more of the runs that end."""
+        return self._ledger.enriched
+
+    def span(self, key: str) -> SpanRow | None:
+        """The row of a run or batch whose spans wait, if it was asked for or is new."""
+        return self.news.spans[key] if key in self.news.spans else self._spans.get(key)
+
+    def put_span(self, row: SpanRow) -> None:
+        self.news.more_spans += self.span(row.due.id) is None
+        self.news.spans[row.due.id] = row
+
+    def drop_span(self, key: str) -> None:
+        self.news.more_spans -= self.span(key) is not None
+        self.news.spans[key] = None
 
     def notice(self, reason: str, text: str) -> None:
         self.news.notices.append(Notice(reason, text))

@@ -18,6 +18,7 @@ from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD
 from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.sketch import code_of
 from triggerdev_exporter.ledger.slots import note_run, slot_key
+from triggerdev_exporter.ledger.span_news import enriched, run_ends
 from triggerdev_exporter.ledger.strips import ENDED, NANOUSD, RUNS, About, Family
 from triggerdev_exporter.records import Enrichment, Run
 from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome, RunStatus
@@ -95,6 +96,9 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
                 start_counted=start_counted,
                 queue=None if before is None else before.queue,
                 batch_id=run.batch_id or (None if before is None else before.batch_id),
+                parent_id=None if before is None else before.parent_id,
+                root_id=None if before is None else before.root_id,
+                traceparent=run.traceparent,
             ),
         )
     else:
@@ -124,6 +128,8 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
     counted = finished_at >= draft.birth
     apart = about.is_test
     _note_end(draft, run, started_at, finished_at, about)
+    if counted:
+        run_ends(draft, run, started_at=started_at, finished_at=finished_at, now=now)
     if apart:
         if counted:
             draft.count("runs_test_finished_total", (run.task,))
@@ -296,6 +302,7 @@ def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
     draft.keep_strips(now)
     told: set[str] = set()
     for row in rows:
+        enriched(draft, row)
         if row.queue:
             draft.tell_queue(row.run_id, row.queue)
             if row.task is not None and row.task not in told:

@@ -7,7 +7,7 @@ with the remedy in the sentence.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,15 @@ from triggerdev_exporter.errors import StateError
 from triggerdev_exporter.ledger.facts import FACT_TYPES, Kind
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.news import News
+from triggerdev_exporter.ledger.span_rows import (
+    SPAN_TABLE,
+    SpanRow,
+    count_rows,
+    first_rows,
+    oldest_rows,
+    rows_of,
+    write_rows,
+)
 from triggerdev_exporter.ledger.strips import Cells, Strip, strip_of_key
 from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, Labels
 
@@ -25,7 +34,8 @@ from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, Labels
 #: Raise it together with SCHEMA, add the step to MIGRATIONS, and a line here:
 #:   1.0  first version
 #:   1.1  strips of cells, for the windows of rules
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
+#:   1.2  spans that wait to be exported
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 2
 
 _STRIPS = """
 CREATE TABLE strip (
@@ -90,7 +100,7 @@ CREATE INDEX settled_until ON settled (target, until);
 """
 
 STATE_FILE = FileKind(
-    schema=SCHEMA + _STRIPS,
+    schema=SCHEMA + _STRIPS + SPAN_TABLE,
     major=SCHEMA_MAJOR,
     minor=SCHEMA_MINOR,
     error=StateError,
@@ -102,7 +112,7 @@ STATE_FILE = FileKind(
     damaged="Move it away and start again: counters then begin at 0 with a new birth, which Prometheus reads as a "
     "reset, and nothing is counted twice.",
     full="nothing was lost, counting goes on when there is room.",
-    steps={1: _STRIPS},
+    steps={1: _STRIPS, 2: SPAN_TABLE},
 )
 
 
@@ -189,6 +199,29 @@ class Store:
 
         await self._file.run(write)
 
+    async def spans(self, target: str, keys: Sequence[str]) -> dict[str, SpanRow]:
+        """Those of `keys`, ids of runs and batches, whose spans wait."""
+        return await self._rows(lambda: rows_of(self._connection, self._id(target), keys)) if keys else {}
+
+    async def first_spans(self, target: str, *, sealed: bool, until: Instant, most: int) -> dict[str, SpanRow]:
+        """See `first_rows`."""
+        return await self._rows(
+            lambda: first_rows(self._connection, self._id(target), sealed=sealed, until=until, most=most)
+        )
+
+    async def oldest_spans(self, target: str, most: int) -> dict[str, SpanRow]:
+        """See `oldest_rows`."""
+        return await self._rows(lambda: oldest_rows(self._connection, self._id(target), most))
+
+    async def _rows(self, read: Callable[[], dict[str, SpanRow]]) -> dict[str, SpanRow]:
+        def work() -> dict[str, SpanRow]:
+            try:
+                return read()
+            except msgspec.MsgspecError as error:
+                raise self._file.damaged(str(error)) from error
+
+        return await self._file.run(work)
+
     async def close(self) -> None:
         """See `SqliteFile.close`."""
         await self._file.close()
@@ -228,6 +261,7 @@ class Store:
             if kind in known:
                 ledger.set_fact(Kind(kind), key, msgspec.json.decode(value, type=FACT_TYPES[Kind(kind)]))
         self._read_strips(target_id, ledger)
+        ledger.waiting_spans = count_rows(self._connection, target_id)
         return ledger
 
     def _read_strips(self, target_id: int, ledger: Ledger) -> None:
@@ -294,6 +328,7 @@ class Store:
                 if kind is Kind.STRIP and fact is None:
                     self._drop_strip(target_id, key)
             self._write_cells(target_id, news.cells)
+            write_rows(self._connection, target_id, news.spans)
 
     def _write_cells(self, target_id: int, cells: Cells) -> None:
         rows: list[tuple[int, int, int, int, int]] = []

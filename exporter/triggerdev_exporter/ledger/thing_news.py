@@ -10,6 +10,7 @@ from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import Cursor, Kind, OpenBatch, OpenDeployment, OpenToken
 from triggerdev_exporter.ledger.news import HORIZON, Draft
 from triggerdev_exporter.ledger.run_news import VANISH_AFTER
+from triggerdev_exporter.ledger.span_news import batch_ends
 from triggerdev_exporter.ledger.strips import BATCHES, FAILED_ITEMS, ITEMS, About, Family
 from triggerdev_exporter.records import Batch, Deployment, WaitpointToken
 
@@ -55,6 +56,7 @@ def batch_sight(draft: Draft, batch: Batch, *, now: Instant) -> None:
         draft.count("batch_items_total", ("created",), batch.items_created)
         draft.count("batch_items_total", ("failed",), batch.items_failed)
         draft.observe("batch_duration_seconds", (), max(0, batch.updated_at - batch.created_at))
+        batch_ends(draft, batch, now=now)
     _end(draft, Kind.BATCH, batch.id, now)
 
 

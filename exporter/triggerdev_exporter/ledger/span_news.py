@@ -1,0 +1,190 @@
+"""What the end of a run or batch, and what is told of it later, does to the rows of spans. Pure.
+
+A row is written in the transaction that counts the end. It is *sealed* once what it tells cannot get better: then its
+spans are decided, and it is sent as it is, however often. Only sealed rows are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.facts import Kind, OpenRun
+from triggerdev_exporter.ledger.news import Draft
+from triggerdev_exporter.ledger.span_rows import SpanRow
+from triggerdev_exporter.records import Batch, Enrichment, Run
+from triggerdev_exporter.spans.due import BatchDue, Due, Origin, RunDue
+from triggerdev_exporter.spans.policy import Policy
+
+
+def run_ends(draft: Draft, run: Run, *, started_at: Instant | None, finished_at: Instant, now: Instant) -> None:
+    """A run ended that counts. Call it while the draft still holds the open run."""
+    policy = draft.spans
+    if policy is None:
+        return
+    before = draft.run(run.id)
+    due = RunDue(
+        id=run.id,
+        task=run.task,
+        status=run.status,
+        created_at=run.created_at,
+        finished_at=finished_at,
+        started_at=started_at,
+        delayed_until=run.delayed_until,
+        version=run.version,
+        is_test=run.is_test,
+        tags=run.tags if policy.shape.tags else (),
+        compute_ms=run.compute_ms,
+        cost_nanousd=run.cost_nanousd,
+        depth=run.depth,
+        kind=run.kind,
+        attempts=run.attempts,
+        queue=None if before is None else before.queue,
+        batch_id=run.batch_id or (None if before is None else before.batch_id),
+        parent_id=run.parent_id or (None if before is None else before.parent_id),
+        root_id=run.root_id or (None if before is None else before.root_id),
+        traceparent=run.traceparent,
+    )
+    if finished_at < now - policy.max_age:
+        _drop(draft, policy, due, "too_old")
+    elif due.depth == 0 and not policy.takes(due):
+        _drop(draft, policy, due, "sampling")
+    elif due.knows_family and (due.queue is not None or not draft.enriched):
+        _seal(draft, policy, SpanRow(due, now))
+    else:
+        draft.put_span(SpanRow(due, now))
+
+
+def batch_ends(draft: Draft, batch: Batch, *, now: Instant) -> None:
+    """A batch ended that counts."""
+    policy = draft.spans
+    if policy is None:
+        return
+    due = BatchDue(
+        id=batch.id,
+        status=batch.status,
+        created_at=batch.created_at,
+        finished_at=batch.updated_at,
+        items_created=batch.items_created,
+        items_failed=batch.items_failed,
+    )
+    if due.finished_at < now - policy.max_age:
+        _drop(draft, policy, due, "too_old")
+    else:
+        _seal(draft, policy, SpanRow(due, now))
+
+
+def enriched(draft: Draft, told: Enrichment) -> None:
+    """TRQL told something of a run that ended, or will."""
+    policy = draft.spans
+    if policy is None:
+        return
+    row = draft.span(told.run_id)
+    if row is None:
+        _remember_family(draft, told)
+    elif told.is_finished and isinstance(row.due, RunDue) and not row.sealed:
+        due = row.due
+        changed = msgspec.structs.replace(
+            due,
+            queue=told.queue or due.queue,
+            batch_id=told.batch_id or due.batch_id,
+            parent_id=told.parent_id or due.parent_id,
+            root_id=told.root_id or due.root_id,
+            # Whose parent TRQL does not know has none.
+            depth=0 if due.depth is None and not told.parent_id else due.depth,
+            attempts=told.attempts if due.attempts is None and due.started_at is not None else due.attempts,
+            queued_at=told.queued_at,
+            dequeued_at=told.dequeued_at,
+        )
+        if changed.knows_family:
+            _seal(draft, policy, row._replace(due=changed))
+        else:
+            draft.put_span(row._replace(due=changed))
+
+
+def _remember_family(draft: Draft, told: Enrichment) -> None:
+    run = draft.run(told.run_id)
+    if run is not None and told.parent_id and (run.parent_id, run.root_id) != (told.parent_id, told.root_id):
+        known = msgspec.structs.replace(run, parent_id=told.parent_id, root_id=told.root_id)
+        draft.put(Kind.RUN, told.run_id, known)
+
+
+def retrieved(draft: Draft, run: Run) -> None:
+    """A run that ended was asked for once more, for its relatives: it told them, or has none."""
+    policy, row = draft.spans, draft.span(run.id)
+    if policy is None or row is None or row.sealed or not isinstance(row.due, RunDue):
+        return
+    due = msgspec.structs.replace(
+        row.due,
+        parent_id=run.parent_id or row.due.parent_id,
+        root_id=run.root_id or row.due.root_id,
+        batch_id=run.batch_id or row.due.batch_id,
+        depth=0 if row.due.depth is None and not run.parent_id else row.due.depth,
+        attempts=row.due.attempts if run.attempts is None or row.due.started_at is None else run.attempts,
+    )
+    _seal(draft, policy, row._replace(due=due))
+
+
+def seal_as_they_are(draft: Draft, keys: Iterable[str]) -> None:
+    """Nobody will tell more of these."""
+    policy = draft.spans
+    for key in keys:
+        row = draft.span(key)
+        if policy is not None and row is not None and not row.sealed:
+            _seal(draft, policy, row)
+
+
+def give_up(draft: Draft, rows: Mapping[str, Due], reason: str) -> None:
+    """These are not exported; `reason` is one of `policy.DROP_REASONS`."""
+    policy = draft.spans
+    for key, due in rows.items():
+        draft.drop_span(key)
+        if policy is not None:
+            _drop(draft, policy, due, reason)
+
+
+def accepted(draft: Draft, keys: Iterable[str], *, spans: int, rejected: int) -> None:
+    """A collector took these rows, of whose `spans` it refused some."""
+    for key in keys:
+        draft.drop_span(key)
+    refused = min(rejected, spans)
+    draft.count("spans_exported_total", (), spans - refused)
+    if refused:
+        draft.count("spans_dropped_total", ("rejected",), refused)
+
+
+def _seal(draft: Draft, policy: Policy, row: SpanRow) -> None:
+    due = msgspec.structs.replace(row.due, origin=_origin(draft))
+    if isinstance(due, RunDue):
+        due = msgspec.structs.replace(
+            due,
+            orphaned=not due.knows_family,
+            root_traceparent=None if due.traceparent or due.root_id is None else _traceparent(draft.run(due.root_id)),
+        )
+    if not policy.takes(due):
+        draft.drop_span(due.id)
+        _drop(draft, policy, due, "sampling")
+        return
+    planned = policy.plan(due)
+    for reason, applies in (
+        ("parent_unknown", isinstance(due, RunDue) and due.orphaned),
+        ("times_reversed", planned.times_reversed),
+    ):
+        if applies:
+            draft.count("spans_amended_total", (reason,))
+    draft.put_span(SpanRow(due, row.since, sealed=True))
+
+
+def _drop(draft: Draft, policy: Policy, due: Due, reason: str) -> None:
+    draft.count("spans_dropped_total", (reason,), len(policy.plan(due).spans))
+
+
+def _origin(draft: Draft) -> Origin:
+    known = draft.coverage()
+    return Origin(project=known.project, environment=known.environment, environment_type=known.environment_type)
+
+
+def _traceparent(root: OpenRun | None) -> str | None:
+    return None if root is None else root.traceparent

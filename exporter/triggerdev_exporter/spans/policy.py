@@ -1,0 +1,35 @@
+"""Which runs become spans, how they look and how long they may wait: the configuration, as the ledger wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from triggerdev_exporter.clock import HOUR
+from triggerdev_exporter.spans.due import Due
+from triggerdev_exporter.spans.plan import Plan, Shape, plan, trace_of
+from triggerdev_exporter.spans.sampling import Sampler
+
+#: The closed set of the label ``reason`` of `spans_dropped_total`.
+DROP_REASONS = ("sampling", "too_old", "queue_full", "rejected", "refused")
+#: … and of `spans_amended_total`.
+AMENDMENTS = ("parent_unknown", "times_reversed")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One target's."""
+
+    shape: Shape = field(default_factory=Shape)
+    sampler: Sampler = field(default_factory=Sampler)
+    max_age: int = HOUR
+    """Milliseconds after its end for which a run is still worth exporting."""
+    max_pending: int = 20_000
+    """Rows that wait; beyond it the oldest are given up."""
+
+    def takes(self, due: Due) -> bool:
+        """Whether the trace of `due` is sampled."""
+        trace, given = trace_of(due, self.shape.mode)
+        return self.sampler.takes(trace, None if given is None else given.is_sampled)
+
+    def plan(self, due: Due) -> Plan:
+        return plan(due, self.shape)
