@@ -1,0 +1,178 @@
+"""The files are what the code makes, fit Grafana's grid, lead where they say, and turn red where the rules fire."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from boards.limits import limit, patience
+from dashboards.shipped import GRAFANA, NAMES, Json, expressions, panels, read, selectors
+from triggerdev_exporter.metrics.catalogue import ALL, own_labels
+from triggerdev_exporter.metrics.family import Kind
+from write import documents
+
+LABELS = {family.full_name: (family.kind, {*own_labels(family), "job", "instance"}) for family in ALL}
+PROMETHEUS_OWN = frozenset("up scrape_duration_seconds process_resident_memory_bytes process_cpu_seconds_total".split())
+SPANS = frozenset(f"triggerdev_spans_{name}" for name in ("exported_total", "dropped_total", "pending"))
+"""Only on the page where spans are sent."""
+
+NOWHERE = {"triggerdev_exporter_config_last_reload_timestamp_seconds"}
+"""Metrics that no dashboard shows: for alerts and for looking things up."""
+
+
+def test_the_files_are_what_the_code_makes() -> None:
+    wanted = documents()
+    found = {
+        f"{folder}/{path.name}": path.read_text("utf-8")
+        for folder in ("dashboards", "import")
+        for path in (GRAFANA / folder).glob("*.json")
+    }
+    assert sorted(found) == sorted(wanted)
+    assert [name for name, text in wanted.items() if found[name] != text] == [], "run `make docs`"
+    assert {f"dashboards/{name}.json" for name in NAMES} == {name for name in wanted if name.startswith("dashboards")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dashboard_is_tidy(name: str) -> None:
+    made = read(name)
+    shown = list(panels(made))
+    assert re.fullmatch(r"triggerdev-[a-z]{1,29}", made["uid"])
+    assert "id" not in made
+    assert (made["schemaVersion"], made["version"], made["graphTooltip"]) == (39, 1, 1)
+    assert len(shown) <= 20
+    assert len({panel["title"] for panel in shown}) == len(shown)
+    ids = [panel["id"] for panel in made["panels"]]
+    assert len(set(ids)) == len(ids)
+    assert "${DS_" not in (GRAFANA / "dashboards" / f"{name}.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_panels_fit_the_grid(name: str) -> None:
+    places = [panel["gridPos"] for panel in read(name)["panels"]]
+    for place in places:
+        assert place["x"] >= 0
+        assert place["x"] + place["w"] <= 24
+    for one, other in itertools.combinations(places, 2):
+        apart = (
+            one["x"] + one["w"] <= other["x"]
+            or other["x"] + other["w"] <= one["x"]
+            or one["y"] + one["h"] <= other["y"]
+            or other["y"] + other["h"] <= one["y"]
+        )
+        assert apart, (one, other)
+
+
+def test_uids_and_titles_are_unique() -> None:
+    boards = [read(name) for name in NAMES]
+    for key in ("uid", "title", "description"):
+        assert len({board[key] for board in boards}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_flavour_for_import_asks_for_the_data_source(name: str) -> None:
+    provisioned, imported = read(name), read(name, "import")
+    text = (GRAFANA / "import" / f"{name}.json").read_text("utf-8")
+    assert [one["name"] for one in imported["__inputs"]] == ["DS_PROMETHEUS"]
+    assert "${datasource" not in text
+    assert text.count("${DS_PROMETHEUS}") == str(provisioned).count("'${datasource}'")
+    assert imported["templating"]["list"] == [
+        one if one["type"] != "query" else {**one, "datasource": {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}}
+        for one in provisioned["templating"]["list"]
+        if one["type"] != "datasource"
+    ]
+    looks = {panel["type"] for panel in panels(provisioned)}
+    assert {one["id"] for one in imported["__requires"]} == {"grafana", "prometheus", *looks}
+
+
+def _links(made: object) -> Iterator[str]:
+    if isinstance(made, dict):
+        for key, value in made.items():
+            if key == "url" and isinstance(value, str) and value:
+                yield value
+            else:
+                yield from _links(value)
+    elif isinstance(made, list):
+        for one in made:
+            yield from _links(one)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_to_dashboards_and_keep_time_and_choices(name: str) -> None:
+    variables = {read(one)["uid"]: {v["name"] for v in read(one)["templating"]["list"]} for one in NAMES}
+    made = read(name)
+    (to_all,) = made["links"]
+    assert (to_all["tags"], to_all["includeVars"], to_all["keepTime"]) == (made["tags"], True, True)
+    for url in _links(made):
+        used = set(re.findall(r"\$\{(\w+)", url)) - {"__value", "__url_time_range"}
+        assert used <= variables[made["uid"]], url
+        if url.startswith("${app}/"):
+            continue
+        uid, _, query = url.removeprefix("/d/").partition("?")
+        set_there = re.findall(r"var-(\w+)=|\$\{(\w+):queryparam\}", query)
+        assert {one or other for one, other in set_there} <= variables[uid], url
+        assert "${__url_time_range}" in query
+
+
+def family_of(metric: str) -> str:
+    if metric in LABELS:
+        return metric
+    bare = re.sub(r"_(bucket|count|sum)$", "", metric)
+    return bare if bare in LABELS and LABELS[bare][0] is Kind.HISTOGRAM else metric
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_is_in_the_catalogue_and_has_the_labels_asked_for(name: str) -> None:
+    for where, expr in expressions(read(name)):
+        found = list(selectors(expr))
+        assert {one.metric for one in found} >= set(re.findall(r"triggerdev_\w+", expr)), "a selector without matchers"
+        for one in found:
+            family = family_of(one.metric)
+            if family in PROMETHEUS_OWN or (family in SPANS and family not in LABELS):
+                continue
+            assert family in LABELS, f"{where}: {one.metric}"
+            assert set(one.matchers) <= LABELS[family][1], f"{where}: {one.metric}"
+
+
+def test_metrics_that_no_dashboard_shows_are_known() -> None:
+    shown = {family_of(one.metric) for name in NAMES for _, expr in expressions(read(name)) for one in selectors(expr)}
+    assert LABELS.keys() - shown == NOWHERE, "show them in a dashboard, or add them to NOWHERE"
+
+
+def _steps(made: Json, title: str) -> list[float]:
+    (panel,) = (panel for panel in panels(made) if panel["title"] == title)
+    return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "steps"),
+    [
+        ("overview", "Runs that fail", [0.2, 0.5]),
+        ("overview", "Longest wait in a queue", [600, 1800]),
+        ("overview", "Age of this data", [120, patience("SourceUnreachable")]),
+        ("task", "Share of runs that fail", [0.2, 0.5]),
+        ("queues", "Oldest run in the queue", [600, 1800]),
+        ("batches", "Oldest open batch", [900]),
+        ("deployments", "Oldest open deployment", [900]),
+        ("exporter", "View lag", [limit("ViewLagHigh")]),
+        ("exporter", "Quota left", [0.1]),
+    ],
+)
+def test_a_panel_turns_red_where_the_shipped_rule_fires(name: str, title: str, steps: list[float]) -> None:
+    assert _steps(read(name), title) == steps
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("task", "Who broke it: failures by status"),
+        ("task", "Who broke it: failures by version"),
+        ("task", "Last success per task"),
+        ("queues", "Why is it waiting"),
+        ("queues", "Drain ETA"),
+    ],
+)
+def test_a_panel_that_people_ask_for_by_name_is_there(name: str, title: str) -> None:
+    assert title in {panel["title"] for panel in panels(read(name))}
