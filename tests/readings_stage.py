@@ -21,6 +21,8 @@ from triggerdev_alerts.signals import (
     ENDINGS,
     FAILURES,
     OPEN_STATUSES,
+    PAUSED,
+    UNPAUSED,
     Answer,
     Blind,
     Question,
@@ -231,7 +233,9 @@ def open_questions() -> list[Question]:
                 Question("consecutive_failures", by, where),
                 Question("runs_slow", by, where, times=3.0, floor=MINUTE),
             ]
-    questions += [Question("queue_oldest_age", by) for by in ((), ("queue",))]
+    questions += [
+        Question("queue_oldest_age", by, queues=queues) for by in ((), ("queue",)) for queues in ("", PAUSED, UNPAUSED)
+    ]
     return questions
 
 
@@ -244,6 +248,12 @@ def thing_questions() -> list[Question]:
             for name in queues
             for by in ((), ("queue",))
             for where in (Where(), Where(queue=("task/*",)))
+        ),
+        *(
+            Question(name, by, queues=queues)
+            for name in ("queue_depth", "queue_running")
+            for by in ((), ("queue",))
+            for queues in (PAUSED, UNPAUSED)
         ),
         *(Question("waitpoints_open_older", older_than=older) for older in (0, MINUTE, HOUR)),
         *(Question("deployments_open_older", older_than=older) for older in (0, MINUTE)),

@@ -85,11 +85,18 @@ SIGNALS: dict[str, Signal] = {
             "runs",
             parameters=("times", "floor"),
         ),
-        Signal("queue_depth", "runs that wait in the queue", Unit.COUNT, ("queue",), "queues"),
-        Signal("queue_running", "runs of the queue that run", Unit.COUNT, ("queue",), "queues"),
+        Signal("queue_depth", "runs that wait in the queue", Unit.COUNT, ("queue",), "queues", parameters=("queues",)),
+        Signal("queue_running", "runs of the queue that run", Unit.COUNT, ("queue",), "queues", parameters=("queues",)),
         Signal("queue_limit", "concurrency limit; absent where there is none", Unit.COUNT, ("queue",), "queues"),
         Signal("queue_paused", "1 while the queue is paused", Unit.FLAG, ("queue",), "queues"),
-        Signal("queue_oldest_age", "how long the oldest run waits, where known", Unit.MILLIS, ("queue",), "queues"),
+        Signal(
+            "queue_oldest_age",
+            "how long the oldest run waits, where known",
+            Unit.MILLIS,
+            ("queue",),
+            "queues",
+            parameters=("queues",),
+        ),
         Signal(
             "batches_open_older",
             "batches in one of `statuses` older than `older_than`",
@@ -164,6 +171,9 @@ SELF_SIGNALS: dict[str, Signal] = {
 """What the engine answers itself (`introspection.py`), for the target `SELF`."""
 
 
+PAUSED, UNPAUSED = "paused", "unpaused"
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Globs that narrow a question; empty means everything."""
@@ -197,6 +207,12 @@ class Question:
     grace: int = 0
     early: int = 0
     reason: str = ""
+    queues: str = ""
+    """`PAUSED` or `UNPAUSED`: what waits or runs in other queues is left out."""
+
+    def is_of(self, *, paused: bool) -> bool:
+        """Whether what is in a queue that is or is not paused is asked for."""
+        return self.queues in ("", PAUSED if paused else UNPAUSED)
 
 
 class Blind(StrEnum):

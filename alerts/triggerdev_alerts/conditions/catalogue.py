@@ -18,7 +18,9 @@ from triggerdev_alerts.signals import (
     ENDINGS,
     FAILURES,
     OPEN_STATUSES,
+    PAUSED,
     SUCCESSES,
+    UNPAUSED,
     Question,
     Readings,
     Unit,
@@ -100,7 +102,9 @@ _FAILED = Key(
     FAILURES,
     choices=tuple(s for s in ENDINGS if s not in SUCCESSES),
 )
-_IGNORE_PAUSED = Key("ignore_paused", Kind.FLAG, "Whether a paused queue may hold what it likes.", True)
+_IGNORE_PAUSED = Key(
+    "ignore_paused", Kind.FLAG, "Whether a paused queue may hold what it likes; the others count all the same.", True
+)
 
 
 def _older(help: str, default: int | None = None, *, example: str = "30m") -> Key:
@@ -144,6 +148,16 @@ def _with_previous(condition: Condition, *make: Callable[[bool], Ask]) -> list[A
 
 def _ask(condition: Condition, signal: str, *, optional: bool = False, **more: object) -> Ask:
     return Ask(Question(signal, condition.by, condition.where, **more), optional)  # type: ignore[arg-type]
+
+
+def _of_queues(condition: Condition, signal: str, queues: str) -> Ask:
+    """Split by queue, the measure sees which ones are paused; without, the others must not get into the sum."""
+    return _ask(condition, signal, queues="" if condition.by else queues)
+
+
+def _unless_paused(condition: Condition, signal: str) -> list[Ask]:
+    queues = UNPAUSED if condition.values["ignore_paused"] else ""
+    return [_of_queues(condition, signal, queues), _ask(condition, "queue_paused", optional=True)]
 
 
 _RUN = ("task", "queue", "version", "tag")
@@ -248,7 +262,7 @@ _ROWS = (
         ),
         ("queue",),
         ("queue",),
-        lambda c: [_ask(c, "queue_depth"), _ask(c, "queue_paused", optional=True)],
+        lambda c: _unless_paused(c, "queue_depth"),
         measures.level_unless_paused,
         Absent.GONE,
         ("queue",),
@@ -263,7 +277,7 @@ _ROWS = (
         (Key("above", Kind.DURATION, "How long.", example="10m"), _clear(Kind.DURATION), _IGNORE_PAUSED),
         ("queue",),
         ("queue",),
-        lambda c: [_ask(c, "queue_oldest_age"), _ask(c, "queue_paused", optional=True)],
+        lambda c: _unless_paused(c, "queue_oldest_age"),
         measures.level_unless_paused,
         Absent.ZERO,
         ("queue",),
@@ -277,7 +291,11 @@ _ROWS = (
         (),
         ("queue",),
         ("queue",),
-        lambda c: [_ask(c, "queue_depth"), _ask(c, "queue_running"), _ask(c, "queue_paused")],
+        lambda c: [
+            _of_queues(c, "queue_depth", UNPAUSED),
+            _of_queues(c, "queue_running", UNPAUSED),
+            _ask(c, "queue_paused"),
+        ],
         measures.queue_stalled,
         Absent.GONE,
         ("queue",),
@@ -305,7 +323,7 @@ _ROWS = (
         (),
         ("queue",),
         ("queue",),
-        lambda c: [_ask(c, "queue_depth"), _ask(c, "queue_paused")],
+        lambda c: [_of_queues(c, "queue_depth", PAUSED), _ask(c, "queue_paused")],
         measures.queue_paused,
         Absent.GONE,
         ("queue",),

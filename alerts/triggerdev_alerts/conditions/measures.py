@@ -159,7 +159,8 @@ def expired(condition: Condition, readings: Sequence[Readings]) -> Measures:
 def level_unless_paused(condition: Condition, readings: Sequence[Readings]) -> Measures:
     """Above ``above``; what waits in a queue that somebody paused is `queue_paused`'s to tell."""
     values, paused = readings
-    skip = bool(condition.values["ignore_paused"])
+    # Of a whole target the values are already of those alone that are not paused.
+    skip = bool(condition.values["ignore_paused"] and condition.by)
     found = level(condition, (values,))
     for key, measure in found.items():
         if skip and paused.values.get(key):
@@ -167,10 +168,11 @@ def level_unless_paused(condition: Condition, readings: Sequence[Readings]) -> M
     return found
 
 
-def queue_stalled(_: Condition, readings: Sequence[Readings]) -> Measures:
+def queue_stalled(condition: Condition, readings: Sequence[Readings]) -> Measures:
     depth, running, paused = readings
+    stopped = paused.values if condition.by else {}
     return {
-        key: Measure(value, 0, value > 0 and not running.values.get(key) and not paused.values.get(key))
+        key: Measure(value, 0, value > 0 and not running.values.get(key) and not stopped.get(key))
         for key, value in depth.values.items()
     }
 

@@ -292,18 +292,35 @@ def _no_runs(s: Scope) -> Written:
     )
 
 
-def _unless_paused(s: Scope) -> str:
-    return f"\nunless {s.on} {s.now('queue_paused')} > 0" if s.when.values["ignore_paused"] else ""
+def _of_queues(s: Scope, join: str, family: str, function: str = "sum") -> str:
+    """What is in the queues; of a whole target ``and`` takes those that are paused, and ``unless`` all others.
+
+    Split by queue, the joining is left to the end of the expression.
+    """
+    if s.when.by or not join:
+        return s.now(family, function)
+    each = ("target", "queue")
+    inside, paused = s.series(family, function, each), s.series("queue_paused", by=each)
+    return aggregated(function, s.by, f"{inside(0)}\n{join} {on(each)} {paused(0)} > 0")
+
+
+def _paused(s: Scope, join: str) -> str:
+    return f"\n{join} {s.on} {s.now('queue_paused')} > 0" if s.when.by and join else ""
+
+
+def _ignoring(s: Scope) -> str:
+    return "unless" if s.when.values["ignore_paused"] else ""
 
 
 def _queue_depth(s: Scope) -> Written:
-    depth, paused = s.now("queue_depth"), _unless_paused(s)
+    depth, paused = _of_queues(s, _ignoring(s), "queue_depth"), _paused(s, _ignoring(s))
     band = _from_clear_on(s, depth)
     return Written(f"{depth} > {number(s.number('above'))}{paused}", ("queues",), band=band + paused if band else "")
 
 
 def _queue_age(s: Scope) -> Written:
-    age, paused = s.age("queue_oldest_queued_timestamp_seconds"), _unless_paused(s)
+    first = _of_queues(s, _ignoring(s), "queue_oldest_queued_timestamp_seconds", "min")
+    age, paused = f"time() - {first}", _paused(s, _ignoring(s))
     clear = s.value("clear_below")
     return Written(
         f"{age} > {seconds(s.millis('above'))}{paused}",
@@ -313,8 +330,8 @@ def _queue_age(s: Scope) -> Written:
 
 
 def _queue_stalled(s: Scope) -> Written:
-    depth, running, paused = s.now("queue_depth"), s.now("queue_running"), s.now("queue_paused")
-    return Written(f"{depth} > 0\nunless {s.on} {running} > 0\nunless {s.on} {paused} > 0", ("queues",))
+    depth, running = (_of_queues(s, "unless", family) for family in ("queue_depth", "queue_running"))
+    return Written(f"{depth} > 0\nunless {s.on} {running} > 0{_paused(s, 'unless')}", ("queues",))
 
 
 def _queue_saturated(s: Scope) -> Written:
@@ -323,7 +340,7 @@ def _queue_saturated(s: Scope) -> Written:
 
 
 def _queue_paused(s: Scope) -> Written:
-    return Written(f"{s.now('queue_depth')} > 0\nand {s.on} {s.now('queue_paused')} > 0", ("queues",))
+    return Written(f"{_of_queues(s, 'and', 'queue_depth')} > 0{_paused(s, 'and')}", ("queues",))
 
 
 def _stuck_runs(s: Scope) -> Written:
@@ -408,7 +425,7 @@ def _source_down(s: Scope) -> Written:
     limit = f"3 * {interval}" if older_than is None else seconds(older_than)
     down = f"{age} >= {limit}\nunless {on(by)} {s.series('collector_supported', 'max', by)(0)} == 0"
     return Written(
-        down if "collector" in s.by else f"max by ({', '.join(s.by)}) {bracketed(down)}",
+        down if "collector" in s.by else aggregated("max", s.by, down),
         (),
         notes=("a collector that never succeeded has no age here",),
     )

@@ -99,7 +99,7 @@ def ago(text: str, millis: int) -> str:
 
 
 def aggregated(function: str, by: Sequence[str], text: str) -> str:
-    return f"{function} by ({', '.join(by)}) ({text})"
+    return f"{function} by ({', '.join(by)}) {bracketed(text)}"
 
 
 def on(labels: Sequence[str]) -> str:

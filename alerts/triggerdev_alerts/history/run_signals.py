@@ -13,8 +13,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from triggerdev_alerts.history.story import Story, StoryRun, TargetStory
+from triggerdev_alerts.history.thing_signals import sights_at
 from triggerdev_alerts.instants import DAY, Instant
 from triggerdev_alerts.signals import FAILURES, SUCCESSES, Blind, Key, Question, Readings, Unknown, Where, aligned
+
+_NOT_TOLD = Unknown(Blind.NOT_ENRICHED, "the server did not tell in which queue a run is")
 
 TYPICAL_QUANTILE, TYPICAL_WINDOW = 0.99, DAY
 """A run is slow against that percentile of its task's durations in that time."""
@@ -117,7 +120,11 @@ def queue_oldest_age(_: Story, target: TargetStory, question: Question, at: Inst
     told = _narrowed(target, question, replace(question.where, include_test=True))
     if isinstance(told, Unknown):
         return told
-    queued = (run for run in told if run.open_status(at) == "QUEUED")
+    sights = sights_at(target, at) if question.queues else {}
+    left_out = {name for name, sight in sights.items() if not question.is_of(paused=sight.paused)}
+    queued = [run for run in told if run.open_status(at) == "QUEUED" and run.queue not in left_out]
+    if left_out and any(run.queue is None for run in queued):
+        return _NOT_TOLD
     return Readings(
         {key: float(at - min(run.since(at) for run in runs)) for key, runs in _by_key(question, queued).items()}
     )
@@ -152,7 +159,7 @@ def _narrowed(target: TargetStory, question: Question, where: Where | None = Non
     """The runs that the question is about; Unknown if their queues matter and are not told."""
     asks_queue = "queue" in question.by or question.where.queue
     if asks_queue and any(run.queue is None for run in target.runs):
-        return Unknown(Blind.NOT_ENRICHED, "the server did not tell in which queue a run is")
+        return _NOT_TOLD
     return [run for run in target.runs if fits(where or question.where, run)]
 
 

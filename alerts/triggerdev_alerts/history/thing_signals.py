@@ -17,11 +17,11 @@ from triggerdev_alerts.signals import Key, Question, Readings, aligned
 
 
 def queue_depth(_: Story, target: TargetStory, question: Question, at: Instant) -> Readings:
-    return _queues(target, question, at, lambda sight: sight.depth)
+    return _queues(target, question, at, lambda sight: sight.depth if question.is_of(paused=sight.paused) else 0)
 
 
 def queue_running(_: Story, target: TargetStory, question: Question, at: Instant) -> Readings:
-    return _queues(target, question, at, lambda sight: sight.running)
+    return _queues(target, question, at, lambda sight: sight.running if question.is_of(paused=sight.paused) else 0)
 
 
 def queue_limit(_: Story, target: TargetStory, question: Question, at: Instant) -> Readings:

@@ -72,13 +72,13 @@ class OpenRuns:
         return Readings(values)
 
     def oldest_queued(
-        self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str]
+        self, ledger: Ledger, question: Question, at: Instant, queues: frozenset[str], left_out: frozenset[str]
     ) -> Readings | Unknown:
-        """How long the oldest run waits. Test runs wait like all others."""
+        """How long the oldest run waits in any queue but those `left_out`. Test runs wait like all others."""
         where = question.where
         everybody = Where(where.task, where.queue, where.version, include_test=True)
         values: dict[Key, float] = {}
-        for key, instants, _ in self._fitting(ledger, question, everybody, queues, ("QUEUED",)):
+        for key, instants, _ in self._fitting(ledger, question, everybody, queues, ("QUEUED",), left_out):
             waits = max(0.0, float(at - instants[0]))
             if isinstance(key, Unknown):
                 if waits < TOLD_WITHIN:
@@ -88,9 +88,15 @@ class OpenRuns:
         return Readings(values)
 
     def _fitting(
-        self, ledger: Ledger, question: Question, where: Where, queues: frozenset[str], statuses: tuple[str, ...]
+        self,
+        ledger: Ledger,
+        question: Question,
+        where: Where,
+        queues: frozenset[str],
+        statuses: tuple[str, ...],
+        left_out: frozenset[str] = frozenset(),
     ) -> Iterator[tuple[Key | Unknown, list[Instant], str]]:
-        asks_queue = "queue" in question.by or bool(where.queue)
+        asks_queue = "queue" in question.by or bool(where.queue or left_out)
         for (task, told, version, is_test, status), instants in self.since.items():
             if status not in statuses or (is_test and not where.include_test):
                 continue
@@ -100,7 +106,7 @@ class OpenRuns:
             if queue is None:
                 yield NOT_TOLD, instants, task
                 continue
-            if not _any(where.queue, queue):
+            if queue in left_out or not _any(where.queue, queue):
                 continue
             names = {"task": task, "queue": queue, "version": version}
             yield tuple([names[dimension] for dimension in question.by]), instants, task

@@ -69,6 +69,12 @@ class _Asked:
         return self.memo.queues[1]
 
     @property
+    def left_out(self) -> frozenset[str]:
+        """Names of the queues whose runs the question leaves out."""
+        seen = self.target.sights.queues or ()
+        return frozenset(queue.name for queue in seen if not self.question.is_of(paused=queue.paused))
+
+    @property
     def open_runs(self) -> OpenRuns:
         return self.memo.open_runs.of(self.ledger)
 
@@ -105,11 +111,11 @@ ANSWERS: dict[str, Compute] = {
     "last_success_age": lambda a: open_runs.last_success_age(a.ledger, a.question, a.at),
     "runs_open_older": lambda a: a.open_runs.older(a.ledger, a.question, a.at, a.queues),
     "runs_slow": lambda a: a.open_runs.slow(a.ledger, a.question, a.at, a.queues),
-    "queue_depth": lambda a: things.queues(a.target, a.question, lambda queue: queue.queued),
-    "queue_running": lambda a: things.queues(a.target, a.question, lambda queue: queue.running),
+    "queue_depth": lambda a: things.inside(a.target, a.question, lambda queue: queue.queued),
+    "queue_running": lambda a: things.inside(a.target, a.question, lambda queue: queue.running),
     "queue_limit": lambda a: things.queues(a.target, a.question, lambda queue: queue.concurrency_limit),
     "queue_paused": lambda a: things.queues(a.target, a.question, lambda queue: 1 if queue.paused else None),
-    "queue_oldest_age": lambda a: a.open_runs.oldest_queued(a.ledger, a.question, a.at, a.queues),
+    "queue_oldest_age": lambda a: a.open_runs.oldest_queued(a.ledger, a.question, a.at, a.queues, a.left_out),
     "batches_open_older": lambda a: things.batches_open_older(a.ledger, a.question, a.at),
     "missed_slots": lambda a: a.schedules.missed(a.ledger, a.question, a.at, a.blind),
     "schedules_missing": lambda a: a.schedules.share_missing(a.ledger, a.at, a.blind),

@@ -30,6 +30,11 @@ def queues(target: Target, question: Question, number: Callable[[Queue], float |
     return Readings(values)
 
 
+def inside(target: Target, question: Question, number: Callable[[Queue], float]) -> Readings:
+    """What is in the queues; of those that the question leaves out nothing."""
+    return queues(target, question, lambda queue: number(queue) if question.is_of(paused=queue.paused) else 0)
+
+
 def batches_open_older(ledger: Ledger, question: Question, at: Instant) -> Readings:
     """A batch that nobody has read yet has no status and no age."""
     told = (batch.created_at for batch in ledger.batches.values() if batch.status in question.statuses)

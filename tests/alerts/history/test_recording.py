@@ -97,7 +97,7 @@ def test_a_recording_is_a_line_an_answer() -> None:
         '{"targets":["prod"]}',
         '{"question":{"signal":"queue_depth","by":["queue"],"where":{"task":[],"queue":[],"version":[],"tag":[],'
         '"include_test":false},"window":null,"ago":0,"statuses":[],"older_than":0,"quantile":0.0,"times":0.0,'
-        '"floor":0,"grace":0,"early":0,"reason":""},"number":0}',
+        '"floor":0,"grace":0,"early":0,"reason":"","queues":""},"number":0}',
         '{"number":0,"at":1000,"target":"prod","values":[[["q"],1000]]}',
         '{"step":2000,"steady":2.0}',
         '{"targets":["prod","stg"]}',

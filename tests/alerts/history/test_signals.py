@@ -18,7 +18,19 @@ from triggerdev_alerts.history.story import (
     TargetStory,
 )
 from triggerdev_alerts.instants import DAY, HOUR, MINUTE, SECOND
-from triggerdev_alerts.signals import ENDINGS, FAILURES, SIGNALS, Answer, Blind, Question, Readings, Unknown, Where
+from triggerdev_alerts.signals import (
+    ENDINGS,
+    FAILURES,
+    PAUSED,
+    SIGNALS,
+    UNPAUSED,
+    Answer,
+    Blind,
+    Question,
+    Readings,
+    Unknown,
+    Where,
+)
 
 NOON = 1_767_614_400_000
 M, S = MINUTE, SECOND
@@ -248,6 +260,9 @@ def test_queues_are_as_last_seen_until_they_are_gone() -> None:
     assert all_of(NOON + M) == [{key: 5}, {key: 0}, {}, {key: 1}]
     assert all_of(NOON + 2 * M) == [{}, {}, {}, {}]
     assert values(Question("queue_depth"), NOON + M, queues=sights) == {(): 6}
+    assert values(Question("queue_depth", queues=UNPAUSED), NOON + M, queues=sights) == {(): 1}
+    assert values(Question("queue_depth", queues=PAUSED), NOON + M, queues=sights) == {(): 5}
+    assert values(Question("queue_running", ("queue",), queues=PAUSED), NOON, queues=sights) == {key: 0}
 
 
 def test_the_oldest_queued_run_gives_its_queue_an_age() -> None:
@@ -255,6 +270,22 @@ def test_the_oldest_queued_run_gives_its_queue_an_age() -> None:
     started = run("x", at=NOON - HOUR, started=NOON, finished=None, status="EXECUTING")
     question = Question("queue_oldest_age", ("queue",))
     assert values(question, NOON + 5 * M, runs=(*runs, started)) == {("task/a",): 5 * M}
+
+
+def test_an_age_without_the_queues_that_are_paused() -> None:
+    def waiting(id: str, queue: str | None, since: int) -> StoryRun:
+        return run(id, queue=queue, at=NOON + since * M, started=None, finished=None, status="QUEUED")
+
+    question = Question("queue_oldest_age", queues=UNPAUSED)
+    runs = (waiting("p", "paused", 0), waiting("q", "open", 3))
+    sights = (QueueSight(queue="paused", at=NOON + M, paused=True), QueueSight(queue="open", at=NOON))
+    assert values(question, NOON, runs=runs, queues=sights) == {(): 0}
+    assert values(question, NOON + 5 * M, runs=runs, queues=sights) == {(): 2 * M}
+    untold = (*runs, waiting("u", None, 4))
+    assert values(question, NOON, runs=untold, queues=sights) == {(): 0}, "nothing is paused: it does not matter"
+    unknown = ask(question, NOON + 5 * M, runs=untold, queues=sights)
+    assert isinstance(unknown, Unknown)
+    assert unknown.reason is Blind.NOT_ENRICHED
 
 
 def test_batches() -> None:
