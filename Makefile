@@ -56,11 +56,12 @@ format: setup ## rewrite the code the way lint wants it
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: setup ## write the table of metrics, the reference of rules, the rules for Prometheus, and the dashboards
+docs: setup ## write the table of metrics, the reference of rules, the rules for Prometheus, dashboards, the chart's files
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/metrics_table.py
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/rules_reference.py
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/prometheus_rules.py
 	@PYTHONPATH=exporter:alerts:grafana $(BIN)/python grafana/write.py
+	@$(BIN)/python docs/chart.py
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --extra grpc --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links

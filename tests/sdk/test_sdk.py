@@ -7,18 +7,16 @@ but fail in CI.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
+from npm_project import install
 from triggerdev_exporter.clock import HOUR, MINUTE, ScaledClock
 from triggerdev_exporter.simulator.command import Running, start_simulator
 from triggerdev_exporter.simulator.limiter import Quota
@@ -27,33 +25,16 @@ from triggerdev_exporter.simulator.spellings import spelling
 from triggerdev_exporter.simulator.world import World
 
 HERE = Path(__file__).parent
-INSTALLED = HERE / "node_modules" / ".installed-for"
 START = 1_795_458_600_000
 
 pytestmark = pytest.mark.timeout(300)
 
 
-def _missing(why: str) -> NoReturn:
-    if os.environ.get("CI", "").lower() in {"1", "true"}:
-        pytest.fail(why)
-    pytest.skip(why)
-
-
 @pytest.fixture(scope="session")
 def node(require: Callable[[str], str]) -> str:
-    """The path of node, with the SDK installed beside the harness. Safe when several workers start at once."""
+    """The path of node, with the SDK installed beside the harness."""
     found, npm = require("node"), require("npm")
-    lock = (HERE / "package-lock.json").read_text()
-    with (HERE / ".npm-lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not INSTALLED.exists() or INSTALLED.read_text() != lock:
-            done = subprocess.run(
-                [npm, "ci", "--ignore-scripts"], cwd=HERE, capture_output=True, text=True, check=False, timeout=240
-            )
-            if done.returncode != 0:
-                shutil.rmtree(HERE / "node_modules", ignore_errors=True)
-                _missing(f"npm ci failed: {done.stderr.strip()[-300:]}")
-            INSTALLED.write_text(lock)
+    install(HERE, npm)
     return found
 
 

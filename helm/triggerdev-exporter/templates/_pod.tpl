@@ -1,0 +1,181 @@
+{{/* The pod's template: one for StatefulSet and Deployment, so that they cannot drift. */}}
+
+{{- define "triggerdev-exporter.pod" -}}
+{{- $places := include "triggerdev-exporter.places" . | fromYaml -}}
+{{- $name := include "triggerdev-exporter.fullname" . -}}
+metadata:
+  labels:
+    {{- include "triggerdev-exporter.selectorLabels" . | nindent 4 }}
+    {{- with merge (dict) .Values.podLabels .Values.commonLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    # The program reads its config once, so a changed one is a new pod.
+    checksum/config: {{ include "triggerdev-exporter.config" . | sha256sum }}
+    checksum/alerts: {{ include "triggerdev-exporter.ruleFiles" . | sha256sum }}
+    {{- with include "triggerdev-exporter.ownKeys" . }}
+    checksum/keys: {{ sha256sum . }}
+    {{- end }}
+    kubectl.kubernetes.io/default-container: exporter
+    {{- with .Values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  serviceAccountName: {{ include "triggerdev-exporter.serviceAccountName" . }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- with .Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: exporter
+      image: {{ include "triggerdev-exporter.image" . | quote }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args:
+        - run
+        - --config
+        - {{ $places.config }}/config.yml
+        {{- with .Values.extraArgs }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.extraEnv }}
+      env:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.envFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      ports:
+        - name: metrics
+          containerPort: {{ .Values.containerPort }}
+          protocol: TCP
+      {{- with .Values.startupProbe }}
+      startupProbe:
+        httpGet: {path: /-/healthy, port: metrics, scheme: {{ upper $.Values.scheme }}}
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.livenessProbe }}
+      livenessProbe:
+        httpGet: {path: /-/healthy, port: metrics, scheme: {{ upper $.Values.scheme }}}
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.readinessProbe }}
+      readinessProbe:
+        httpGet: {path: /-/ready, port: metrics, scheme: {{ upper $.Values.scheme }}}
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        - {name: config, mountPath: {{ $places.config }}, readOnly: true}
+        {{- if include "triggerdev-exporter.alertSources" . }}
+        - {name: alerts, mountPath: {{ $places.alerts }}, readOnly: true}
+        {{- end }}
+        {{- if include "triggerdev-exporter.keySources" . }}
+        - {name: keys, mountPath: {{ $places.keys }}, readOnly: true}
+        {{- end }}
+        - {name: state, mountPath: {{ $places.state }}}
+        # SQLite sorts what is large in a file.
+        - {name: tmp, mountPath: /tmp}
+        {{- with .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    - name: config
+      configMap:
+        name: {{ $name }}
+        defaultMode: 288 # 0440; YAML 1.2 would read the octal as 440
+    {{- with include "triggerdev-exporter.alertSources" . }}
+    # Rules and secrets of receivers in one directory: a rule names a secret by its file.
+    - name: alerts
+      projected:
+        defaultMode: 288 # 0440; YAML 1.2 would read the octal as 440
+        sources:
+          {{- . | trim | nindent 10 }}
+    {{- end }}
+    {{- with include "triggerdev-exporter.keySources" . }}
+    - name: keys
+      projected:
+        defaultMode: 288 # 0440; YAML 1.2 would read the octal as 440
+        sources:
+          {{- . | trim | nindent 10 }}
+    {{- end }}
+    {{- if not .Values.persistence.enabled }}
+    - name: state
+      emptyDir:
+        sizeLimit: {{ .Values.persistence.emptyDirSizeLimit }}
+    {{- else if .Values.persistence.existingClaim }}
+    - name: state
+      persistentVolumeClaim:
+        claimName: {{ .Values.persistence.existingClaim }}
+    {{- end }}
+    - name: tmp
+      emptyDir:
+        sizeLimit: 256Mi
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" "dnsConfig" "hostAliases" }}
+  {{- with get $.Values $key }}
+  {{ $key }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{- define "triggerdev-exporter.keySources" -}}
+{{- $name := include "triggerdev-exporter.fullname" . -}}
+{{- range include "triggerdev-exporter.targets" . | fromJsonArray }}
+{{- if or .own .secret }}
+- secret:
+    name: {{ ternary (printf "%s-keys" $name) .secret (ne .own "") }}
+    items:
+      - {key: {{ ternary .file .key (ne .own "") }}, path: {{ .file }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "triggerdev-exporter.alertSources" -}}
+{{- $name := include "triggerdev-exporter.fullname" . -}}
+{{- with .Values.alerts -}}
+{{- if .files }}
+- configMap: {name: {{ $name }}-alerts}
+{{- end }}
+{{- range .existingConfigMaps }}
+- configMap: {name: {{ . }}}
+{{- end }}
+{{- if .secrets }}
+- secret: {name: {{ $name }}-alerts}
+{{- end }}
+{{- range .existingSecrets }}
+- secret:
+    name: {{ .name }}
+    {{- with .keys }}
+    items:
+      {{- range . }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
