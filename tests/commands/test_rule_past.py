@@ -124,6 +124,28 @@ async def test_the_shipped_rules_are_replayed_where_no_file_is_named(
     assert "QueueAgeHigh would have fired 1 time" in told
 
 
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [("", "no receiver is configured"), (RULES.splitlines()[0], "no route leads to a receiver")],
+)
+async def test_rules_that_tell_nobody_say_so_and_what_they_would_have_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], head: str, why: str
+) -> None:
+    async with past(tmp_path) as story:
+        groups = RULES[RULES.index("groups:") :]
+        (tmp_path / "rules.yml").write_text(f"{head}\n{groups}", "utf-8")
+        await replay(story, format="text")
+        text = capsys.readouterr().out
+        await replay(story)
+        told = json.loads(capsys.readouterr().out)
+    assert "Fails would have fired 1 time, 2 messages if anybody were told:\n" in text
+    nothing = f"In all: 2 alerts. Nothing would be sent: {why}."
+    assert text.endswith(f"{nothing}\nWith a receiver that gets everything there would be 4 messages.\n")
+    assert told["messages"] == []
+    assert {rule["alert"]: rule["messages"] for rule in told["rules"] if rule["fired"]} == {"Fails": {}, "Waits": {}}
+    assert told["total"] == {"fired": 2, "messages": 0, "nobody_is_told": why, "messages_to_one_receiver": 4}
+
+
 async def test_both_dialects_tell_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = []
     for profile in ("v4.5", "seed"):

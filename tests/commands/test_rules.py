@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from triggerdev_alerts.errors import RulesError
+from triggerdev_alerts.rules.files import shipped_rules
+from triggerdev_alerts.rules.load import read_rules
 from triggerdev_exporter.cli import cli
 from triggerdev_exporter.errors import ConfigError
 
@@ -97,6 +99,21 @@ def test_the_rules_of_a_config_need_no_key(how: list[str]) -> None:
     done = do("check", *how, environ={} if how else {"TRIGGERDEV_EXPORTER_CONFIG": "config.yml"})
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("The rules are fine: 2 rules (2 off)")
+
+
+def test_what_is_shipped_is_counted_apart(folder: Path) -> None:
+    tests = "tests: [{name: t, given: {}, expect: [{at: 1m, alert: Paused, state: inactive}]}]\n"
+    (folder / "good.yml").write_text(GOOD + tests, "utf-8")
+    (folder / "config.yml").write_text("alerts: {files: [good.yml]}", "utf-8")
+    done = do("check", "--config", "config.yml")
+    shipped = read_rules(shipped_rules())
+    rules, groups, cases = len(shipped.ruleset.rules), len(shipped.ruleset.groups), len(shipped.cases)
+    off = sum(not rule.enabled for rule in shipped.ruleset.rules)
+    assert cases > 1
+    assert done.stdout == (
+        f"The rules are fine: {rules + 2} rules ({rules} shipped, {off + 1} off) in {groups + 1} groups, 1 receiver, "
+        f"1 test and {cases} of the shipped rules.\n"
+    )
 
 
 def test_a_config_whose_files_are_not_there(folder: Path) -> None:

@@ -58,6 +58,8 @@ class Key:
     example: str = ""
     from_defaults: bool = False
     """The file's ``defaults`` may set it for all rules (``min_sample``)."""
+    never: Value = None
+    """A value with which the condition is never true, since nothing can be beyond it."""
 
 
 @dataclass(frozen=True, slots=True)

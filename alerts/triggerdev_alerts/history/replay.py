@@ -16,7 +16,10 @@ from triggerdev_alerts.history.story import Story
 from triggerdev_alerts.history.witness import StoryWitness
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.notification import Notification
-from triggerdev_alerts.rules.model import Group, Rule, RuleSet
+from triggerdev_alerts.rules.model import Group, Route, Rule, RuleSet
+
+EVERYBODY = "everybody"
+"""Who is told in a replay of rules that tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Replayed:
     """Rules that could not be replayed at all, and why."""
     partly: dict[str, int]
     """Rules that could not be evaluated at so many of their evaluations."""
+    why_nobody: str = ""
+    """Why nothing would be sent at all; the messages of the course are those that one receiver of everything gets."""
 
     def incidents_of(self, alertname: str) -> list[Incident]:
         return [one for one in self.incidents if one.alertname == alertname]
@@ -64,6 +69,7 @@ async def replay_story(ruleset: RuleSet, story: Story, *, start: Instant, end: I
 
     Rules that ask what the story does not tell of any target are left out, and named.
     """
+    ruleset, why_nobody = _told_to_someone(ruleset)
     on = tuple(rule for rule in ruleset.rules if rule.enabled)
     untold = {rule.name: why for rule in on if (why := _untold(rule, story))}
     rules = on_time_axis(
@@ -74,7 +80,15 @@ async def replay_story(ruleset: RuleSet, story: Story, *, start: Instant, end: I
     engine, book = rehearse(rules, signals, StoryWitness(story), started_at=start)
     course = await take(engine, book, start=start, end=end, before=signals.look)
     replayed = found(rules, course)
-    return replace(replayed, rules=on, untold={**untold, **replayed.untold})
+    return replace(replayed, rules=on, untold={**untold, **replayed.untold}, why_nobody=why_nobody)
+
+
+def _told_to_someone(ruleset: RuleSet) -> tuple[RuleSet, str]:
+    """The same rules. If nobody is told, then with a receiver that gets everything, and why it takes one."""
+    if ruleset.routes is not None:
+        return ruleset, ""
+    why = "no route leads to a receiver" if ruleset.receivers else "no receiver is configured"
+    return replace(ruleset, routes=Route(receiver=EVERYBODY, path="0")), why
 
 
 def _without(group: Group, names: Container[str]) -> Group:
@@ -97,9 +111,11 @@ def _untold(rule: Rule, story: Story) -> str:
 
 async def replay_recording(ruleset: RuleSet, recording: RecordedSignals) -> Replayed:
     """`ruleset` over what was recorded, stepping at the recorded instants: equal rules make equal notifications."""
+    ruleset, why_nobody = _told_to_someone(ruleset)
     start = recording.steps[0][0] if recording.steps else 0
     engine, book = rehearse(ruleset, recording, recording, started_at=start)
-    return found(ruleset, await take_at(engine, book, recording.steps, before=recording.look))
+    replayed = found(ruleset, await take_at(engine, book, recording.steps, before=recording.look))
+    return replace(replayed, why_nobody=why_nobody)
 
 
 def found(ruleset: RuleSet, course: Course) -> Replayed:

@@ -45,14 +45,19 @@ def as_text(replayed: Replayed, *, about: str, caveats: Sequence[str] = ()) -> s
         lines += [f"  {caveat}" for caveat in caveats]
     if lines[-1]:
         lines.append("")
-    times = _count(len(replayed.incidents), "alert")
-    lines.append(f"In all: {times}, {_messages(course.notifications)}.")
+    times, messages = _count(len(replayed.incidents), "alert"), _messages(replayed, course.notifications)
+    if replayed.why_nobody:
+        lines.append(f"In all: {times}. Nothing would be sent: {replayed.why_nobody}.")
+        lines.append(f"With a receiver that gets everything there would be {messages}.")
+    else:
+        lines.append(f"In all: {times}, {messages}.")
     return "\n".join(lines) + "\n"
 
 
 def as_json(replayed: Replayed, *, about: str, caveats: Sequence[str] = ()) -> str:
     """The same for machines: instants in RFC 3339, one object, indented."""
     course = replayed.course
+    sent = () if replayed.why_nobody else course.notifications
     told = {
         "about": about,
         "from": iso(course.start),
@@ -62,7 +67,7 @@ def as_json(replayed: Replayed, *, about: str, caveats: Sequence[str] = ()) -> s
                 "alert": rule.name,
                 "group": rule.group,
                 "fired": len(incidents := replayed.incidents_of(rule.name)),
-                "messages": dict(sorted(by_receiver(replayed.messages_about(rule.name)).items())),
+                "messages": {} if replayed.why_nobody else _by_receiver(replayed.messages_about(rule.name)),
                 "replayed": rule.name not in replayed.untold,
                 "why_not": replayed.untold.get(rule.name, ""),
                 "unknown_evaluations": replayed.partly.get(rule.name, 0),
@@ -70,17 +75,23 @@ def as_json(replayed: Replayed, *, about: str, caveats: Sequence[str] = ()) -> s
             }
             for rule in replayed.rules
         ],
-        "messages": [_message(one) for one in course.notifications],
+        "messages": [_message(one) for one in sent],
         "caveats": list(caveats),
-        "total": {"fired": len(replayed.incidents), "messages": len(course.notifications)},
+        "total": {
+            "fired": len(replayed.incidents),
+            "messages": len(sent),
+            "nobody_is_told": replayed.why_nobody,
+            "messages_to_one_receiver": len(course.notifications) if replayed.why_nobody else None,
+        },
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
 
 
 def _rule(replayed: Replayed, name: str, incidents: Sequence[Incident]) -> Iterator[str]:
-    messages = replayed.messages_about(name)
+    messages = _messages(replayed, replayed.messages_about(name))
+    told = f"{messages} if anybody were told" if replayed.why_nobody else messages
     unit = next(CONDITIONS[rule.when.type].unit for rule in replayed.rules if rule.name == name)
-    yield f"{name} would have fired {_count(len(incidents), 'time')}, {_messages(messages)}:"
+    yield f"{name} would have fired {_count(len(incidents), 'time')}, {told}:"
     for one in incidents[:MOST_INCIDENTS]:
         yield f"  {_instant(one.fired_at)}  {_labels(one)}{_numbers(one, unit)}; {_end(one)}"
     if len(incidents) > MOST_INCIDENTS:
@@ -103,9 +114,15 @@ def _end(one: Incident) -> str:
     return f"ended after {format_duration(one.ended_at - one.fired_at)}: {reason_in_words(one.reason)}"
 
 
-def _messages(messages: Sequence[Notification]) -> str:
-    counts = sorted(by_receiver(messages).items())
+def _by_receiver(messages: Sequence[Notification]) -> dict[str, int]:
+    return dict(sorted(by_receiver(messages).items()))
+
+
+def _messages(replayed: Replayed, messages: Sequence[Notification]) -> str:
+    counts = list(_by_receiver(messages).items())
     number = _count(len(messages), "message")
+    if replayed.why_nobody:
+        return number
     if len(counts) == 1:
         return f"{number} to {counts[0][0]}"
     return number + (f" ({', '.join(f'{count} to {name}' for name, count in counts)})" if counts else "")

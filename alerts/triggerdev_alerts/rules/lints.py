@@ -10,11 +10,12 @@ from fnmatch import fnmatchcase
 
 from pydantic import SecretStr
 
-from triggerdev_alerts.conditions.catalogue import CONDITIONS
+from triggerdev_alerts.conditions.catalogue import CONDITIONS, Absent
 from triggerdev_alerts.documents.mistakes import Mistake, Place, found, nearest
 from triggerdev_alerts.documents.model import Model, keys_of
 from triggerdev_alerts.documents.positions import Path
 from triggerdev_alerts.documents.units import format_duration
+from triggerdev_alerts.rules import quantities
 from triggerdev_alerts.rules.assembly import ALIASES, matchers
 from triggerdev_alerts.rules.model import Matcher, Route, Rule, RuleSet
 from triggerdev_alerts.rules.sources import Source
@@ -26,6 +27,7 @@ def warnings_of(sources: Sequence[Source], ruleset: RuleSet) -> list[Mistake]:
     return [
         *_inline_secrets(sources),
         *_windows(sources, ruleset),
+        *_thresholds(sources),
         *_series(sources),
         *_routes(sources, ruleset),
         *_unused_receivers(sources, ruleset),
@@ -75,6 +77,27 @@ def _windows(sources: Sequence[Source], ruleset: RuleSet) -> Iterable[Mistake]:
                 late = format_duration(-(-read.for_ // group.interval) * group.interval)
                 text = f"for is not a multiple of the interval ({every}): it fires after {late}"
                 yield _warning("window", text, source.place((*path, "for")))
+
+
+def _thresholds(sources: Sequence[Source]) -> Iterable[Mistake]:
+    """Thresholds that nothing can be beyond. They can be meant by nobody, but they break nothing either."""
+    for source in sources:
+        for path, rule in source.rules():
+            written = rule.when.written
+            for key in written.row.keys:
+                value = getattr(written, key.name, None)
+                if value is None:
+                    continue
+                shown = quantities.show(key, value)
+                # A number of 1 is no share of 100%.
+                if value == key.never and isinstance(value, float):
+                    side = "below" if key.name == "below" else "above"
+                    text = f"nothing is ever {side} {shown}: the rule can never fire"
+                elif key.name == "clear_below" and value == 0 and written.row.absent is not Absent.ZERO:
+                    text = f"nothing is ever below {shown}: once it fires, no value clears it"
+                else:
+                    continue
+                yield _warning("never", text, source.place((*path, "when", written.row.name, key.name)))
 
 
 def _series(sources: Sequence[Source]) -> Iterable[Mistake]:
