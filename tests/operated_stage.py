@@ -47,6 +47,7 @@ class Operated(Outbox):
         self.pokes = 0
         self.alerting: Operated | None = self
         self.targets: tuple[Target, ...] = ()
+        self.witness = None
         self.started_at: Instant = NOW
 
     def poke(self) -> None:

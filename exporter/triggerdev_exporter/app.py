@@ -59,6 +59,7 @@ class Exporter:
         self.started_at: Instant = clock.now()
         self.targets: Sequence[Target] = ()
         self.alerting: Alerting | None = None
+        self.witness: LedgerWitness | None = None
         self.url = ""
         self.loaded_at: Instant = self.started_at
         """When the rules in use were loaded."""
@@ -170,7 +171,7 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         exporter.url = await _serve(stack, exporter, config.web.listen)
         # Before the first page is read, so that the look-back fills the windows of the rules.
         signals = LedgerSignals(exporter.targets, rules.ruleset)
-        witness = LedgerWitness(exporter.targets)
+        witness = exporter.witness = LedgerWitness(exporter.targets)
         stack.push_async_callback(witness.close)
         wakes = Wakes(clock)
         for target in exporter.targets:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from triggerdev_exporter import __version__
-from triggerdev_exporter.commands.operate import alerts, outbox, receivers, silence
+from triggerdev_exporter.commands.operate import alerts, outbox, receivers, silence, why
 from triggerdev_exporter.commands.rules import rules
 
 _CONFIG = click.option(
@@ -39,7 +39,7 @@ def cli() -> None:
     """
 
 
-for group in (rules, alerts, silence, outbox, receivers):
+for group in (rules, alerts, silence, outbox, receivers, why):
     cli.add_command(group)
 
 

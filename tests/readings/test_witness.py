@@ -121,6 +121,9 @@ async def test_open_runs_and_queues(tmp_path: Path) -> None:
         stuck = await seen(story, daemon, wanted("stuck_runs", task="mail"))
         assert [(link.id, link.status) for link in stuck.runs] == [(old, "EXECUTING"), (young, "QUEUED")]
         assert [link.id for link in (await seen(story, daemon, wanted("slow_runs", task="mail"))).runs] == [old]
+        (why,) = stuck.notes
+        assert why == "why: Its queue emails is paused. One run waits for 2 min."
+        assert (await seen(story, daemon, wanted("queue_paused", queue="task/mail"))).notes == ()
         waits = await seen(story, daemon, wanted("queue_age", queue="emails"))
         assert [link.id for link in waits.runs] == [young]
         assert waits.notes == ("1 wait, 1 of 3 run, paused",)

@@ -24,6 +24,7 @@ class Shown:
         self.daemon = daemon
         self.started_at: Instant = daemon.clock.now()
         self.alerting = None
+        self.witness = None
         self.mistakes = ""
 
     async def reload(self) -> None:

@@ -19,6 +19,7 @@ from triggerdev_exporter.web.alert_views import (
     SilenceList,
     SilenceView,
 )
+from triggerdev_exporter.web.task_views import WhyList, WhyView
 
 
 def alerts_text(found: AlertList, state: str = "") -> str:
@@ -118,6 +119,33 @@ def receivers_text(found: ReceiverList) -> str:
         told = ", ".join(filter(None, (since, until, waiting, tame_line(each.error or ""))))
         rows.append((tame_line(each.name), each.kind, each.state, told))
     return "\n".join(columns(rows))
+
+
+def why_text(found: WhyList) -> str:
+    """A paragraph a target: the answer, what else is to be said, and what is known."""
+    now = _instant(found.at)
+    return "\n\n".join("\n".join(_why_lines(each, now)) for each in found.answers)
+
+
+def _why_lines(each: WhyView, now: Instant) -> list[str]:
+    lines = [tame_line(f"{each.task} in {each.target}: {each.cause.leaf.replace('_', ' ')}")]
+    lines.append(f"  {tame_line(each.cause.says)}")
+    lines += [f"  also: {tame_line(cause.says)}" for cause in each.also]
+    lines += [f"  not seen: {tame_line(text)}" for text in each.unseen]
+    facts = [
+        f"last success {show_instant(_instant(each.last_success))}" if each.last_success else "",
+        f"{each.failures_in_a_row:,} failed in a row" if each.failures_in_a_row else "",
+        *(f"{one.count:,} {one.status} (oldest {_age(one.oldest, now)})" for one in each.open),
+        f"queue {each.queue}" if each.queue else "",
+        f"version {each.version}" if each.version else "",
+    ]
+    lines.append(f"  known: {tame_line(', '.join(filter(None, facts))) or 'nothing else'}")
+    lines += [f"  do: {tame_line(each.cause.do)}"] if each.cause.do else []
+    return lines
+
+
+def _age(text: str, now: Instant) -> str:
+    return show_duration(max(0, now - _instant(text)))
 
 
 def _since(text: str, now: Instant) -> str:

@@ -1,4 +1,4 @@
-"""``alerts``, ``silence``, ``outbox``, ``receivers``: what people do with a running daemon. Thin; imports come late."""
+"""``alerts``, ``silence``, ``outbox``, ``receivers``, ``why``: what people ask a running daemon. Imports come late."""
 
 from __future__ import annotations
 
@@ -55,6 +55,18 @@ def list_alerts(url: Any, state: str | None, format_: str) -> None:
     from triggerdev_exporter.commands import operations
 
     _do(operations.list_alerts(url, state or "", format_))
+
+
+@click.command()
+@click.argument("task")
+@takes_url
+@click.option("--target", default="", metavar="NAME", help="Only in that one; default: all that know the task.")
+@_formatted
+def why(task: str, url: Any, target: str, format_: str) -> None:
+    """Say why TASK does its work, or does not: triggered, queued, started, ended well? Asks nobody but the daemon."""
+    from triggerdev_exporter.commands import operations
+
+    _do(operations.why(url, task, target, format_))
 
 
 @click.group()

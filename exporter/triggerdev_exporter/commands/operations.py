@@ -1,4 +1,4 @@
-"""What ``alerts``, ``silence``, ``outbox`` and ``receivers`` do: they ask the daemon and print what it answers.
+"""What ``alerts``, ``silence``, ``outbox``, ``receivers`` and ``why`` do: ask the daemon and print what it answers.
 
 Nothing is decided here, and no file of the daemon is touched. `ExporterError` leaves as it is.
 """
@@ -19,6 +19,7 @@ from triggerdev_alerts.notify.matcher_text import format_matchers, parse_matcher
 from triggerdev_exporter.commands import listings
 from triggerdev_exporter.commands.daemon import Daemon, Refused, open_daemon
 from triggerdev_exporter.web import alert_views as views
+from triggerdev_exporter.web import task_views
 
 COMMENT = "added by the command line"
 _PAGE = 1_000
@@ -28,6 +29,13 @@ async def list_alerts(url: URL, state: str, format_: str) -> None:
     async with open_daemon(url) as daemon:
         found = await daemon.get(views.AlertList, "alerts", **({"state": state} if state else {}))
     _print(found, format_, listings.alerts_text(found, state))
+
+
+async def why(url: URL, task: str, target: str, format_: str) -> None:
+    async with open_daemon(url) as daemon:
+        wanted = {"target": target} if target else {}
+        found = await daemon.get(task_views.WhyList, "tasks", task, "why", **wanted)
+    _print(found, format_, listings.why_text(found))
 
 
 async def list_silences(url: URL, format_: str, *, with_expired: bool) -> None:

@@ -45,6 +45,8 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str | None = None
     missing: int = 0
     """How many times in a row nobody could find it."""
+    attempts: int | None = None
+    """How many attempts were begun, where that is told."""
     parent_id: str | None = None
     root_id: str | None = None
     traceparent: str | None = None

@@ -73,6 +73,11 @@ class Recent:
         for mine in self._tasks.values():
             yield from mine.unsuccessful
 
+    def unsuccessful_of(self, task: str) -> tuple[Ended, ...]:
+        """Those of one task, the latest first."""
+        mine = self._tasks.get(task)
+        return () if mine is None else tuple(reversed(mine.unsuccessful))
+
     def versions(self, task: str) -> dict[str, VersionSight]:
         mine = self._tasks.get(task)
         return {} if mine is None else mine.versions

@@ -96,6 +96,7 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
                 start_counted=start_counted,
                 queue=None if before is None else before.queue,
                 batch_id=run.batch_id or (None if before is None else before.batch_id),
+                attempts=run.attempts or (None if before is None else before.attempts),
                 parent_id=None if before is None else before.parent_id,
                 root_id=None if before is None else before.root_id,
                 traceparent=run.traceparent,
@@ -311,12 +312,9 @@ def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
                 _remember_queue(draft, row.task, row.queue)
         run = draft.run(row.run_id)
         if run is not None:
-            if (row.queue or row.batch_id) and (row.queue != run.queue or row.batch_id != run.batch_id):
-                draft.put(
-                    Kind.RUN,
-                    row.run_id,
-                    msgspec.structs.replace(run, queue=row.queue or run.queue, batch_id=row.batch_id or run.batch_id),
-                )
+            more = {"queue": row.queue, "batch_id": row.batch_id, "attempts": row.attempts}
+            told_of = {key: value for key, value in more.items() if value}
+            draft.put(Kind.RUN, row.run_id, msgspec.structs.replace(run, **told_of))
             continue
         marks = draft.marks(Kind.RUN, row.run_id)
         if marks is None or not marks & ATTEMPTS_DUE or row.attempts is None or row.task is None or not row.is_finished:

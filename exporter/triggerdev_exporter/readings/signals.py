@@ -23,6 +23,7 @@ from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.slots import Span
 from triggerdev_exporter.readings import open_runs, schedules, things
 from triggerdev_exporter.readings.blindness import blindness, failing_for
+from triggerdev_exporter.readings.course import with_course
 from triggerdev_exporter.readings.needs import needs_of
 from triggerdev_exporter.readings.open_runs import OpenRuns
 from triggerdev_exporter.readings.schedules import Schedules
@@ -150,7 +151,7 @@ class LedgerSignals:
 
     def use(self, ruleset: RuleSet) -> None:
         """From now on these rules ask: keep what their windows need, and no longer what only others needed."""
-        needs = needs_of(ruleset)
+        needs = with_course(needs_of(ruleset))
         for target in self._targets():
             target.keep(needs)
             self._memo(target).windows.forget()

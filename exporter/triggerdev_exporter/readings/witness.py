@@ -20,6 +20,9 @@ from triggerdev_exporter.ledger.facts import OpenRun
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.readings.error_texts import normalised
+from triggerdev_exporter.readings.task_sight import knows, sight_of
+from triggerdev_exporter.readings.why import FAILURES as FAILING
+from triggerdev_exporter.readings.why import UNSURE, WELL, Leaf, explain
 from triggerdev_exporter.records import RunError
 from triggerdev_exporter.target import Target
 
@@ -34,6 +37,18 @@ AT_A_TIME = 4
 ABOUT_OPEN_RUNS = frozenset({"stuck_runs", "slow_runs", "queue_age"})
 ABOUT_QUEUES = frozenset({"queue_depth", "queue_age", "queue_stalled", "queue_saturated", "queue_paused"})
 ABOUT_FAILURES = frozenset({"failure_rate", "failure_count", "consecutive_failures", "no_success"})
+
+OWN_QUEUE = "task/"
+SAID_BY_ITSELF: dict[str, frozenset[Leaf]] = {
+    **dict.fromkeys(ABOUT_FAILURES, FAILING),
+    "no_runs": frozenset({Leaf.NOT_TRIGGERED}),
+    "missed_schedule": frozenset({Leaf.LATE_SCHEDULE}),
+    "slow_runs": frozenset({Leaf.SLOW}),
+    "queue_paused": frozenset({Leaf.PAUSED}),
+    "queue_saturated": frozenset({Leaf.QUEUE_LIMIT}),
+    "expired_runs": frozenset({Leaf.EXPIRED}),
+}
+"""By condition, the answers to "why" that its alert is itself."""
 
 CLOUD, DASHBOARD = "https://api.trigger.dev", "https://cloud.trigger.dev"
 
@@ -69,6 +84,10 @@ class LedgerWitness:
         """Wait until everything that was begun is known."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
+    def error_of(self, run_id: str) -> RunError | None:
+        """The error of a run, if it was looked at for an alert."""
+        return self._errors.get(run_id)
+
     def evidence(self, wanted: Wanted, at: Instant) -> Evidence:
         """What is known by now, as of `at` (our time)."""
         target = self._target(wanted.target)
@@ -84,7 +103,7 @@ class LedgerWitness:
             errors=self._counted(failed, wanted),
             runs=tuple(links[: wanted.runs]),
             since_version=_first_bad(target, failed),
-            notes=_notes(target, wanted),
+            notes=(*_notes(target, wanted), *self._why(target, wanted, at)),
         )
 
     async def _look_into(self, target: Target, run_ids: Sequence[str]) -> None:
@@ -100,6 +119,17 @@ class LedgerWitness:
         except (ApiError, StateError) as error:
             # The message goes without; what fails here is the collectors' to tell.
             log.debug("no errors of runs could be had", extra={"target": target.name, "why": str(error)})
+
+    def _why(self, target: Target, wanted: Wanted, at: Instant) -> tuple[str, ...]:
+        """What stands in the way of the alert's task, where the alert itself does not say it already."""
+        labels = dict(wanted.labels)
+        queue = labels.get("queue", "")
+        task = labels.get("task") or (queue.removeprefix(OWN_QUEUE) if queue.startswith(OWN_QUEUE) else "")
+        if not task or not knows(target, task):
+            return ()
+        cause = explain(sight_of(target, task, at, self.error_of)).cause
+        told = SAID_BY_ITSELF.get(wanted.condition, frozenset()) | WELL | UNSURE
+        return () if cause.leaf in told else (f"why: {cause.says}",)
 
     def _counted(self, failed: Sequence[Ended], wanted: Wanted) -> tuple[ErrorCount, ...]:
         """Kinds of errors, the most frequent first, in the runs that were looked at."""

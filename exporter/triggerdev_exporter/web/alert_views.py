@@ -181,19 +181,6 @@ class RuleList(msgspec.Struct, frozen=True, kw_only=True):
     rules: list[RuleView]
 
 
-Answer = (
-    AlertList
-    | SilenceList
-    | SilenceAnswer
-    | NotificationList
-    | NotificationAnswer
-    | ReceiverList
-    | TryoutAnswer
-    | RuleList
-    | ErrorAnswer
-)
-"""Everything that the API answers."""
-
 ActiveSilences = Sequence[tuple[str, tuple[Matcher, ...]]]
 """(id, matchers) of those that hold now."""
 _STATES = (State.FIRING, State.RECOVERING, State.PENDING)

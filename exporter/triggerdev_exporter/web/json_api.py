@@ -16,7 +16,7 @@ from aiohttp import web
 
 from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
 from triggerdev_alerts.errors import BookError
-from triggerdev_exporter.web.alert_views import Answer, ErrorAnswer, ErrorText
+from triggerdev_exporter.web.alert_views import ErrorAnswer, ErrorText
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Problem(Exception):
         self.code = code
 
 
-def answer(body: Answer, status: int = 200) -> web.Response:
+def answer(body: msgspec.Struct, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body) + b"\n",
         status=status,

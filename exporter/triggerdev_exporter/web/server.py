@@ -16,8 +16,9 @@ from triggerdev_exporter import __version__
 from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.negotiation import accepts_gzip, choose_format
 from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.target import Target
-from triggerdev_exporter.web import alerts_api
+from triggerdev_exporter.web import alerts_api, tasks_api
 from triggerdev_exporter.web.json_api import LARGEST_BODY, Problem, check_site, json_errors
 from triggerdev_exporter.web.overview import overview
 from triggerdev_exporter.web.readiness import waiting_for
@@ -44,6 +45,9 @@ class Served(Protocol):
 
     @property
     def alerting(self) -> alerts_api.Operated | None: ...
+
+    @property
+    def witness(self) -> LedgerWitness | None: ...
 
     def page(self, now: Instant) -> Page: ...
 
@@ -99,6 +103,7 @@ def make_app(served: Served) -> web.Application:
     app.router.add_get("/", landing)
     app.router.add_post("/-/reload", reload)
     app.router.add_routes(alerts_api.routes(served))
+    app.router.add_routes(tasks_api.routes(served))
     return app
 
 
