@@ -17,8 +17,9 @@ from triggerdev_alerts.book import Draft, Kind, Letter, LetterStatus, RuleEntry,
 from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.silences import add_silence
 from triggerdev_alerts.rules.load import read_rules
-from triggerdev_alerts.rules.model import ReceiverConfig
+from triggerdev_alerts.rules.model import ReceiverConfig, Rule
 from triggerdev_alerts.rules.sources import RuleFile
+from triggerdev_alerts.signals import NO_EVIDENCE, Evidence
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.target import Target
@@ -52,6 +53,9 @@ class Operated(Outbox):
 
     def poke(self) -> None:
         self.pokes += 1
+
+    def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
+        return NO_EVIDENCE
 
     def page(self, now: Instant) -> Page:
         return Page((), now, loaded_at=NOW, state_bytes=0)

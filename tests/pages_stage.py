@@ -11,6 +11,10 @@ from alert_notices import NOW
 from operated_stage import Operated
 from outbox_stage import Scripted
 from story import Daemon, Story, tell
+from triggerdev_alerts.alert import Alert
+from triggerdev_alerts.rules.model import Rule
+from triggerdev_alerts.signals import Evidence, Wanted
+from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.simulator.scenario import Scenario
@@ -27,6 +31,10 @@ class Paged(Operated):
         self.targets = daemon.targets
         self.witness = LedgerWitness(daemon.targets)
         LedgerSignals(daemon.targets, self.ruleset)
+
+    def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
+        window = rule.window or 15 * MINUTE
+        return self.witness.evidence(Wanted(rule.when.type, alert.target, alert.labels, window), now)
 
     async def let(self, seconds: float, *, step: float = 30.0) -> None:
         await self.story.let(self.daemon, seconds, step=step)

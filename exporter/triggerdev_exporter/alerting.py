@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from triggerdev_alerts.alert import Alert
 from triggerdev_alerts.book import Book
 from triggerdev_alerts.engine import Engine
 from triggerdev_alerts.errors import BookError
@@ -24,8 +25,8 @@ from triggerdev_alerts.outbox.store import open_book_store
 from triggerdev_alerts.pushing.build import Pushers, open_pushers
 from triggerdev_alerts.receivers.build import open_receivers
 from triggerdev_alerts.receivers.port import Receiver
-from triggerdev_alerts.rules.model import RuleSet
-from triggerdev_alerts.signals import Signals, Witness
+from triggerdev_alerts.rules.model import Rule, RuleSet
+from triggerdev_alerts.signals import Evidence, Signals, Witness
 from triggerdev_alerts.watch import Watch
 from triggerdev_exporter.clock import Clock, Instant
 
@@ -76,6 +77,10 @@ class Alerting:
     @property
     def receivers(self) -> Mapping[str, Receiver]:
         return self.engine.receivers
+
+    def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
+        """What is known by now of why `alert` fires."""
+        return self.engine.evidence_of(rule, alert, now)
 
     def poke(self) -> None:
         """Something was written into the book from outside: look at once whether somebody must be told."""

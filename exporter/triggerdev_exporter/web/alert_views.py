@@ -23,7 +23,7 @@ from triggerdev_alerts.notify.withholding import is_active, matchers_of
 from triggerdev_alerts.receivers.port import Attempt, Fate
 from triggerdev_alerts.receivers.tryout import in_words
 from triggerdev_alerts.rules.model import Matcher, Rule, RuleSet
-from triggerdev_alerts.signals import NO_EVIDENCE
+from triggerdev_alerts.signals import NO_EVIDENCE, Evidence
 
 
 class ErrorText(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,28 @@ class ErrorText(msgspec.Struct, frozen=True, kw_only=True):
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorText
+
+
+class RunView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    status: str
+    url: str | None
+    """In the dashboard; ``None`` while the project is not known."""
+
+
+class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    message: str
+    count: int
+    """In the runs that were looked at."""
+
+
+class EvidenceView(msgspec.Struct, frozen=True, kw_only=True):
+    since_version: str | None
+    """The version that all failures are of, if an older one succeeded."""
+    notes: list[str]
+    errors: list[ErrorView]
+    runs: list[RunView]
 
 
 class AlertView(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +78,8 @@ class AlertView(msgspec.Struct, frozen=True, kw_only=True):
     stale_since: str | None
     """Since when nothing can be read and it is held; ``None`` while all is well."""
     silenced_by: list[str]
+    evidence: EvidenceView | None = None
+    """Only where it was asked for."""
 
 
 class AlertList(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,27 +214,19 @@ def active_silences(silences: Iterable[Silence], now: Instant) -> ActiveSilences
     return [(silence.id, matchers_of(silence)) for silence in silences if is_active(silence, now)]
 
 
-def alert_list(
-    alerts: Iterable[Alert],
-    rules: Mapping[str, Rule],
-    silences: ActiveSilences,
-    now: Instant,
-    *,
-    state: str | None,
-    limit: int,
-) -> AlertList:
-    """Those in `state`, firing ones first, the oldest first; `limit` of them. `rules` by their id."""
-    fitting = sorted(
+def sorted_alerts(alerts: Iterable[Alert], state: str | None) -> list[Alert]:
+    """Those in `state`, firing ones first, the oldest first."""
+    return sorted(
         (alert for alert in alerts if state in (None, alert.state)),
         key=lambda alert: (_STATES.index(alert.state), _since(alert), alert.fingerprint),
     )
-    listed = [alert_view(rules.get(alert.rule), alert, silences, now) for alert in fitting[:limit]]
-    return AlertList(at=iso(now), total=len(fitting), alerts=listed)
 
 
-def alert_view(rule: Rule | None, alert: Alert, silences: ActiveSilences, now: Instant) -> AlertView:
+def alert_view(
+    rule: Rule | None, alert: Alert, silences: ActiveSilences, now: Instant, evidence: Evidence | None = None
+) -> AlertView:
     """`rule` is ``None`` for an alert whose rule is not loaded any more."""
-    notice = compose(rule, alert, ended_at=None, reason=Reason.CONDITION_MET, evidence=NO_EVIDENCE, now=now)
+    notice = compose(rule, alert, ended_at=None, reason=Reason.CONDITION_MET, evidence=evidence or NO_EVIDENCE, now=now)
     return AlertView(
         fingerprint=alert.fingerprint,
         rule=alert.rule,
@@ -225,6 +241,16 @@ def alert_view(rule: Rule | None, alert: Alert, silences: ActiveSilences, now: I
         says=notice.says,
         stale_since=_instant(alert.stale_since),
         silenced_by=[name for name, matchers in silences if matches_all(matchers, alert.labels)],
+        evidence=None if evidence is None else _evidence(notice.evidence),
+    )
+
+
+def _evidence(evidence: Evidence) -> EvidenceView:
+    return EvidenceView(
+        since_version=evidence.since_version or None,
+        notes=list(evidence.notes),
+        errors=[ErrorView(name=one.name, message=one.message, count=one.count) for one in evidence.errors],
+        runs=[RunView(id=one.id, status=one.status, url=one.url or None) for one in evidence.runs],
     )
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from triggerdev_alerts.alert import State
+from triggerdev_alerts.alert import Alert, State
 from triggerdev_alerts.book import Letter, LetterStatus, Silence
 from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
 from triggerdev_alerts.documents.units import parse_duration
@@ -27,13 +27,17 @@ from triggerdev_alerts.pushing.tryout import try_out_members
 from triggerdev_alerts.receivers.alertmanager import Settings as AlertmanagerSettings
 from triggerdev_alerts.receivers.port import Receiver
 from triggerdev_alerts.receivers.tryout import try_out
-from triggerdev_alerts.rules.model import RuleSet
+from triggerdev_alerts.rules.model import Rule, RuleSet
+from triggerdev_alerts.signals import Evidence
 from triggerdev_exporter.clock import Clock
 from triggerdev_exporter.web import alert_views as views
-from triggerdev_exporter.web.json_api import Problem, answer, check_parameters, chosen, limited, read_body
+from triggerdev_exporter.web.api_route import ApiRoute, Parameter
+from triggerdev_exporter.web.json_api import Problem, answer, chosen, limited, numbered, read_body
 
 MOST = 1_000
 """How many things one answer lists."""
+MOST_EVIDENCE = 50
+FURTHEST = 1_000_000
 _CURSOR = re.compile(r"([0-9]{1,15})-([\w-]{1,80})", re.ASCII)
 
 
@@ -51,6 +55,8 @@ class Operated(Protocol):
 
     def poke(self) -> None: ...
 
+    def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence: ...
+
 
 class WithAlerting(Protocol):
     """Whoever holds it; ``None`` while it is not running."""
@@ -62,20 +68,113 @@ class WithAlerting(Protocol):
     def clock(self) -> Clock: ...
 
 
-def routes(served: WithAlerting) -> list[web.RouteDef]:
-    """The routes, for the router of the one server."""
+def routes(served: WithAlerting) -> list[ApiRoute]:
+    """The routes about alerts."""
     api = _Api(served)
+    silence = Parameter("id", "The id of a silence.")
+    letter = Parameter("id", "The id of a notification.")
+    limit = Parameter("limit", "How many at most.", least=1, most=MOST, default=MOST)
     return [
-        web.get("/api/v1/alerts", api.alerts),
-        web.get("/api/v1/silences", api.silences),
-        web.post("/api/v1/silences", api.add_silence),
-        web.delete("/api/v1/silences/{id}", api.expire_silence),
-        web.get("/api/v1/notifications", api.notifications),
-        web.post("/api/v1/notifications/{id}/retry", api.retry),
-        web.post("/api/v1/notifications/{id}/drop", api.drop),
-        web.get("/api/v1/receivers", api.receivers),
-        web.post("/api/v1/receivers/{name}/test", api.test),
-        web.get("/api/v1/rules", api.rules),
+        ApiRoute(
+            "GET",
+            "/api/v1/alerts",
+            api.alerts,
+            "What is pending, firing or recovering; firing ones first.",
+            views.AlertList,
+            query=(
+                Parameter("state", "Only those.", choices=[state.value for state in State]),
+                limit,
+                Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+                Parameter("evidence", "With runs and errors; then 50 at most.", choices=("no", "yes"), default="no"),
+            ),
+            refuses=(503,),
+        ),
+        ApiRoute(
+            "GET",
+            "/api/v1/silences",
+            api.silences,
+            "Silences, those that are over included.",
+            views.SilenceList,
+            refuses=(503,),
+        ),
+        ApiRoute(
+            "POST",
+            "/api/v1/silences",
+            api.add_silence,
+            "Tell nobody of the alerts that fit, for a while.",
+            views.SilenceAnswer,
+            201,
+            body=views.SilenceWish,
+            refuses=(503,),
+            example={"matchers": "task=send-email", "duration": "2h", "author": "ann", "comment": "a known outage"},
+        ),
+        ApiRoute(
+            "DELETE",
+            "/api/v1/silences/{id}",
+            api.expire_silence,
+            "End a silence now.",
+            views.SilenceAnswer,
+            in_path=(silence,),
+            refuses=(404, 503),
+        ),
+        ApiRoute(
+            "GET",
+            "/api/v1/notifications",
+            api.notifications,
+            "Notifications of the last days, the newest first.",
+            views.NotificationList,
+            query=(
+                Parameter("status", "Only those.", choices=[status.value for status in LetterStatus]),
+                Parameter("receiver", "Only those to this receiver."),
+                Parameter("group", "Only those of this group."),
+                Parameter("limit", "How many at most.", least=1, most=MOST, default=100),
+                Parameter("cursor", "`next_cursor` of the answer before.", pattern=f"^{_CURSOR.pattern}$"),
+            ),
+            refuses=(503,),
+        ),
+        ApiRoute(
+            "POST",
+            "/api/v1/notifications/{id}/retry",
+            api.retry,
+            "Send one again that was given up.",
+            views.NotificationAnswer,
+            in_path=(letter,),
+            refuses=(404, 409, 503),
+        ),
+        ApiRoute(
+            "POST",
+            "/api/v1/notifications/{id}/drop",
+            api.drop,
+            "Put one away that was given up.",
+            views.NotificationAnswer,
+            in_path=(letter,),
+            refuses=(404, 409, 503),
+        ),
+        ApiRoute(
+            "GET",
+            "/api/v1/receivers",
+            api.receivers,
+            "Receivers and how they fare.",
+            views.ReceiverList,
+            refuses=(503,),
+        ),
+        ApiRoute(
+            "POST",
+            "/api/v1/receivers/{name}/test",
+            api.test,
+            "Send a message that is marked as a test, now.",
+            views.TryoutAnswer,
+            in_path=(Parameter("name", "The name of a receiver."),),
+            refuses=(404, 409, 503),
+        ),
+        ApiRoute(
+            "GET",
+            "/api/v1/rules",
+            api.rules,
+            "Rules, their last evaluation, and what it said.",
+            views.RuleList,
+            refuses=(503,),
+        ),
     ]
 
 
@@ -88,20 +187,12 @@ class _Api:
         """Receivers that a test is under way to."""
 
     async def alerts(self, request: web.Request) -> web.Response:
-        check_parameters(request, ("state", "limit"))
         state, limit = chosen(request, "state", [state.value for state in State]), limited(request, MOST, MOST)
-        alerting, now = self._alerting(), self._now()
-        book = alerting.scribe.book
-        rules = {rule.id: rule for rule in alerting.ruleset.rules}
-        silences = views.active_silences(book.silences.values(), now)
-        # Everything that it works on is frozen. There may be a hundred thousand alerts, and the loop has other work.
-        found = await asyncio.to_thread(
-            views.alert_list, list(book.alerts.values()), rules, silences, now, state=state, limit=limit
-        )
-        return answer(found)
+        offset = numbered(request, "offset", 0, 0, FURTHEST)
+        with_evidence = chosen(request, "evidence", ("no", "yes")) == "yes"
+        return answer(await list_alerts(self._alerting(), self._now(), state, limit, offset, evidence=with_evidence))
 
     async def silences(self, request: web.Request) -> web.Response:
-        check_parameters(request, ())
         return answer(views.silence_list(self._alerting().scribe.book.silences.values(), self._now()))
 
     async def add_silence(self, request: web.Request) -> web.Response:
@@ -136,7 +227,6 @@ class _Api:
         return await asyncio.to_thread(views.silence_answer, silence, alerts, now)
 
     async def notifications(self, request: web.Request) -> web.Response:
-        check_parameters(request, ("status", "receiver", "group", "limit", "cursor"))
         status, limit = (
             chosen(request, "status", [status.value for status in LetterStatus]),
             limited(request, 100, MOST),
@@ -176,7 +266,6 @@ class _Api:
         return answer(views.NotificationAnswer(at=iso(self._now()), notification=views.notification_view(letter)))
 
     async def receivers(self, request: web.Request) -> web.Response:
-        check_parameters(request, ())
         alerting = self._alerting()
         kinds = {name: config.kind for name, config in alerting.ruleset.receivers.items()}
         return answer(views.receiver_list(kinds, alerting.scribe.book, self._now()))
@@ -201,7 +290,6 @@ class _Api:
         return answer(views.tryout_answer(name, attempt))
 
     async def rules(self, request: web.Request) -> web.Response:
-        check_parameters(request, ())
         alerting = self._alerting()
         return answer(views.rule_list(alerting.ruleset, alerting.scribe.book, self._now()))
 
@@ -220,6 +308,31 @@ class _Api:
         if letter is None:
             raise Problem(404, "not_found", f'there is no notification {found(name)}; see "outbox list"')
         return alerting, letter
+
+
+async def list_alerts(
+    alerting: Operated, now: Instant, state: str | None, limit: int, offset: int = 0, *, evidence: bool = False
+) -> views.AlertList:
+    """Alerts that are there now, firing ones first; with evidence, `MOST_EVIDENCE` of them at most."""
+    book = alerting.scribe.book
+    rules = {rule.id: rule for rule in alerting.ruleset.rules}
+    silences = views.active_silences(book.silences.values(), now)
+    # Everything that it works on is frozen. There may be a hundred thousand alerts, and the loop has other work.
+    fitting = await asyncio.to_thread(views.sorted_alerts, list(book.alerts.values()), state)
+    listed = fitting[offset : offset + (min(limit, MOST_EVIDENCE) if evidence else limit)]
+    # Evidence reads the ledger, which is the loop's own.
+    found = {
+        alert.fingerprint: alerting.evidence_of(rules[alert.rule], alert, now)
+        for alert in (listed if evidence else ())
+        if alert.rule in rules
+    }
+    told = await asyncio.to_thread(
+        lambda: [
+            views.alert_view(rules.get(alert.rule), alert, silences, now, found.get(alert.fingerprint))
+            for alert in listed
+        ]
+    )
+    return views.AlertList(at=iso(now), total=len(fitting), alerts=told)
 
 
 def _span(wish: views.SilenceWish, now: Instant) -> tuple[Instant, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -38,7 +38,7 @@ class Problem(Exception):
         self.code = code
 
 
-def answer(body: msgspec.Struct, status: int = 200) -> web.Response:
+def answer(body: msgspec.Struct | dict[str, Any], status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body) + b"\n",
         status=status,
@@ -140,7 +140,12 @@ def chosen(request: web.Request, name: str, choices: Collection[str]) -> str | N
 
 def limited(request: web.Request, default: int, most: int) -> int:
     """The parameter ``limit``. Raises `Problem`."""
-    value = request.query.get("limit", str(default))
-    if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most):
-        raise Problem(400, "bad_request", f"{found(value)} is no limit; write a number from 1 to {most}")
+    return numbered(request, "limit", default, 1, most)
+
+
+def numbered(request: web.Request, name: str, default: int, least: int, most: int) -> int:
+    """The parameter as a number. Raises `Problem`."""
+    value = request.query.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
+        raise Problem(400, "bad_request", f"{found(value)} is no {name}; write a number from {least} to {most}")
     return int(value)

@@ -19,7 +19,9 @@ from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web import alerts_api, tasks_api
-from triggerdev_exporter.web.json_api import LARGEST_BODY, Problem, check_site, json_errors
+from triggerdev_exporter.web.api_route import ApiRoute
+from triggerdev_exporter.web.json_api import LARGEST_BODY, PREFIX, Problem, answer, check_site, json_errors
+from triggerdev_exporter.web.openapi import document
 from triggerdev_exporter.web.overview import overview
 from triggerdev_exporter.web.readiness import waiting_for
 
@@ -54,6 +56,17 @@ class Served(Protocol):
     async def reload(self) -> None:
         """Raises `AlertsError`, and then all stays as it was."""
         ...
+
+
+def api_routes(served: Served) -> list[ApiRoute]:
+    """All routes of the HTTP API, and of them the one that describes the others."""
+    routes = [*alerts_api.routes(served), *tasks_api.routes(served)]
+
+    async def describe(_: web.Request) -> web.Response:
+        return answer(document([*routes, described]))
+
+    described = ApiRoute("GET", f"{PREFIX}v1/openapi.json", describe, "This document: OpenAPI 3.1.", None)
+    return [*routes, described]
 
 
 def make_app(served: Served) -> web.Application:
@@ -102,8 +115,7 @@ def make_app(served: Served) -> web.Application:
     app.router.add_get("/-/ready", ready)
     app.router.add_get("/", landing)
     app.router.add_post("/-/reload", reload)
-    app.router.add_routes(alerts_api.routes(served))
-    app.router.add_routes(tasks_api.routes(served))
+    app.router.add_routes([route.to_aiohttp() for route in api_routes(served)])
     return app
 
 

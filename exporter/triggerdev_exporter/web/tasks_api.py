@@ -16,7 +16,8 @@ from triggerdev_exporter.readings.task_sight import TaskSight, known_tasks, know
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web import task_views as views
-from triggerdev_exporter.web.json_api import Problem, answer, check_parameters, chosen
+from triggerdev_exporter.web.api_route import ApiRoute, Parameter
+from triggerdev_exporter.web.json_api import Problem, answer, chosen
 
 
 class Watching(Protocol):
@@ -34,14 +35,26 @@ class Watching(Protocol):
         ...
 
 
-def routes(served: Watching) -> list[web.RouteDef]:
-    """The routes, for the router of the one server."""
+def routes(served: Watching) -> list[ApiRoute]:
+    """The routes about tasks."""
 
     async def why(request: web.Request) -> web.Response:
-        check_parameters(request, ("target",))
         return answer(views.why_list(sights(served, request), served.clock.now()))
 
-    return [web.get("/api/v1/tasks/{task}/why", why)]
+    task = Parameter("task", "The id of a task; a slash in it is %2F.")
+    target = Parameter("target", "Only in that one.")
+    return [
+        ApiRoute(
+            "GET",
+            "/api/v1/tasks/{task}/why",
+            why,
+            "Why a task does its work or does not, by target.",
+            views.WhyList,
+            query=(target,),
+            in_path=(task,),
+            refuses=(404,),
+        )
+    ]
 
 
 def sights(served: Watching, request: web.Request) -> list[TaskSight]:
