@@ -134,14 +134,14 @@ async def open_targets(config: Config, clock: Clock, store: Store) -> AsyncItera
 
 
 @asynccontextmanager
-async def open_client(config: TargetConfig, clock: Clock) -> AsyncIterator[Client]:
+async def open_client(config: TargetConfig, clock: Clock, *, deadline_s: float = 30.0) -> AsyncIterator[Client]:
     """One target's client alone, for commands that read the API and keep no state."""
     # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next.
     async with aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield _client(config, session, clock)
+        yield _client(config, session, clock, deadline_s)
 
 
-def _client(config: TargetConfig, session: aiohttp.ClientSession, clock: Clock) -> Client:
+def _client(config: TargetConfig, session: aiohttp.ClientSession, clock: Clock, deadline_s: float) -> Client:
     return Client(
         session,
         config.api_url,
@@ -151,6 +151,7 @@ def _client(config: TargetConfig, session: aiohttp.ClientSession, clock: Clock) 
         ApiMeter(),
         branch=config.branch,
         random=Random(),  # noqa: S311 - jitter, not cryptography
+        deadline_s=deadline_s,
     )
 
 

@@ -71,6 +71,20 @@ def check(config_path: Path | None) -> None:
 
 
 @cli.command()
+@_CONFIG
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def doctor(config_path: Path | None, format_: str) -> None:
+    """Look at everything that must be right, online: what the key may read, quota, clocks, state, rules, receivers.
+
+    Asks each target a dozen times and each receiver not at all. Exit code 1 if something is broken.
+    """
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.commands.doctor import doctor_all
+
+    doctor_all(config_path, format_, SystemClock())
+
+
+@cli.command()
 @click.option("--format", "format_", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 def metrics(format_: str) -> None:
     """Print the catalogue of all metrics."""
