@@ -44,7 +44,8 @@ soak: setup ## the long tests: 1,200 kills, ten million runs; prints what it mea
 	@$(BIN)/python tests/soak/endless.py $(RUNS)
 	@$(BIN)/python tests/soak/endless.py $(TASKS) --distinct
 
-bench: setup ## what evaluating 1,000 rules × 1,000 series costs, against looking at the numbers once
+bench: setup ## what scrapes and rules cost, each against something measured in the same run
+	@PYTHONPATH=tests $(BIN)/python -m bench.scrapes
 	@PYTHONPATH=tests $(BIN)/python -m bench.rules
 
 lint: setup ## ruff and mypy

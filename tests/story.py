@@ -21,7 +21,7 @@ from triggerdev_exporter.config.model import Config, Intervals, Quota, Target
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.ledger.tally import BOUNDS_MS
 from triggerdev_exporter.metrics.negotiation import Format
-from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.metrics.page import Kept, Page
 from triggerdev_exporter.simulator.command import Running, start_simulator
 from triggerdev_exporter.simulator.scenario import Scenario
 from triggerdev_exporter.simulator.truth import Buckets, truth
@@ -59,6 +59,7 @@ class Daemon:
         self.clock = clock
         self.collectors = {target.name: collectors_of(target) for target in targets}
         self._due: dict[tuple[str, str], int] = {}
+        self._kept = Kept()
 
     @property
     def target(self) -> Watched:
@@ -83,8 +84,14 @@ class Daemon:
                     await tick(target, collector)
 
     def text(self, format_: Format = Format.TEXT_0) -> str:
-        page = Page(self.targets, self.clock.now(), loaded_at=self.clock.now(), state_bytes=0)
-        return page.write(format_).decode()
+        """The page now; what is kept from the pages before must not change it."""
+        now = self.clock.now()
+        kept, fresh = (
+            Page(self.targets, now, loaded_at=now, state_bytes=0, kept=kept).text(format_)
+            for kept in (self._kept, None)
+        )
+        assert kept.plain() == fresh.plain()
+        return fresh.plain().decode()
 
     def page(self) -> Series:
         return read_page(self.text())

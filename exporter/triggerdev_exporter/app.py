@@ -40,7 +40,7 @@ from triggerdev_exporter.errors import ExporterError
 from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.lock import StateLock
 from triggerdev_exporter.ledger.store import Store, open_store
-from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.metrics.page import Kept, Page
 from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.schedule import Wakes
@@ -66,6 +66,7 @@ class Exporter:
         self.reloaded = True
         """Whether the last attempt to load them succeeded."""
         self._store = store
+        self._kept = Kept()
         self._own = CollectorRegistry(auto_describe=False)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._own)
@@ -80,6 +81,7 @@ class Exporter:
             state_bytes=self._store.size() + (self.alerting.scribe.storage.size() if self.alerting else 0),
             book=self.alerting.book if self.alerting else None,
             registries=(self._own,),
+            kept=self._kept,
         )
 
     async def reload(self) -> None:

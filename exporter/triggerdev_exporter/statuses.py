@@ -27,6 +27,9 @@ class RunStatus(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
 
+    # The text's own, which is what it is equal to as well: Enum's is slow, and each followed run asks for it often.
+    __hash__ = str.__hash__
+
 
 class Outcome(StrEnum):
     """How a run ended, in four words. The values are the label values of ``outcome``."""

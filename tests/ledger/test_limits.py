@@ -52,7 +52,7 @@ def test_the_sum_over_a_family_is_what_it_would_be_without_limits(runs: list[tup
         assert sum(bounded.counts(family).values()) == sum(free.counts(family).values())
         assert len([labels for labels in bounded.counts(family) if labels[0] != OTHER]) <= 3
     for family in ("run_wait_seconds", "run_duration_seconds"):
-        mine, all_of_it = list(bounded.ledger.histogram(family)), list(free.ledger.histogram(family))
+        mine, all_of_it = list(bounded.ledger.histogram(family).items()), list(free.ledger.histogram(family).items())
         assert sum(one.sum for _, one in mine) == sum(one.sum for _, one in all_of_it)
         assert sum(one.count for _, one in mine) == sum(one.count for _, one in all_of_it)
         assert len([labels for labels, _ in mine if labels[0] != OTHER]) <= 3

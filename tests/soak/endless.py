@@ -207,7 +207,7 @@ async def follow(total: int, folder: Path, *, distinct: bool = False, progress: 
             await tick(target, collectors["runs"])
             ledger = target.ledger
             assert ledger is not None
-            counted = sum(value for _, value in ledger.counter("runs_finished_total"))
+            counted = sum(value for value in ledger.counter("runs_finished_total").values())
             late = resident()
             page = Page((target,), clock.now(), loaded_at=0, state_bytes=0).write(Format.TEXT_0)
         size = store.size()

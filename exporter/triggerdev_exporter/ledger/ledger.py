@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import TypeVar, cast
 
 from triggerdev_exporter.clock import Instant
@@ -43,8 +43,6 @@ class Ledger:
         self.birth = birth
         self.limits = limits()
         self.overflow: Counter[str] = Counter()
-        self.counters: dict[SeriesKey, int] = {}
-        self.histograms: dict[SeriesKey, Histogram] = {}
         self.facts: dict[Kind, dict[str, Fact]] = {kind: {} for kind in FACT_TYPES}
         self.schedules_by_task: dict[str, set[str]] = {}
         self.strips = Strips()
@@ -59,17 +57,18 @@ class Ledger:
         """Run id → what was counted of it without its queue; only the latest `MOST_UNTOLD`, and only in memory."""
         self.changes = 0
         """How often something was absorbed: who made something of the ledger knows whether it is old."""
-        self._families: dict[str, set[Labels]] = {}
+        self._counters: dict[str, dict[Labels, int]] = {}
+        self._histograms: dict[str, dict[Labels, Histogram]] = {}
 
     def absorb(self, news: News) -> None:
         """Take over what was committed. Never call it with news that are not on disk."""
-        for place in news.folded:
-            self.counters.pop(place, None)
-            self._families.get(place[0], set()).discard(place[1])
-        for place, by in news.counts.items():
-            self.set_counter(place, self.counters.get(place, 0) + by)
+        for family, labels in news.folded:
+            self._counters.get(family, {}).pop(labels, None)
+        for (family, labels), by in news.counts.items():
+            counter = self._counters.setdefault(family, {})
+            counter[labels] = counter.get(labels, 0) + by
         for place, histogram in news.timings.items():
-            mine = self.histograms.get(place)
+            mine = self.histogram(place[0]).get(place[1])
             if mine is None:
                 self.set_histogram(place, histogram.copy())
             else:
@@ -91,20 +90,19 @@ class Ledger:
         self.changes += 1
 
     def set_counter(self, place: SeriesKey, value: int) -> None:
-        self.counters[place] = value
-        self._families.setdefault(place[0], set()).add(place[1])
+        self._counters.setdefault(place[0], {})[place[1]] = value
 
     def set_histogram(self, place: SeriesKey, histogram: Histogram) -> None:
-        self.histograms[place] = histogram
-        self._families.setdefault(place[0], set()).add(place[1])
+        self._histograms.setdefault(place[0], {})[place[1]] = histogram
 
     def has(self, place: SeriesKey) -> bool:
         """Whether that counter or histogram exists."""
-        return place in self.counters or place in self.histograms
+        family, labels = place
+        return labels in self.counter(family) or labels in self.histogram(family)
 
     def series_of(self, family: str) -> int:
         """How many label sets a counter or histogram family has."""
-        return len(self._families.get(family, ()))
+        return len(self.counter(family)) or len(self.histogram(family))
 
     def set_fact(self, kind: Kind, key: str, fact: Fact | None) -> None:
         """Replace one fact and keep the index of schedules by task; for `absorb` and for loading."""
@@ -122,17 +120,23 @@ class Ledger:
         else:
             facts[key] = fact
 
-    def counter_labels(self, family: str) -> Iterator[Labels]:
-        """Label values of every series of a counter family."""
-        return iter(self._families.get(family, ()))
+    def counter(self, family: str) -> Mapping[Labels, int]:
+        """The series of a counter family, by their label values."""
+        return self._counters.get(family, {})
 
-    def counter(self, family: str) -> Iterator[tuple[Labels, int]]:
-        for labels in self._families.get(family, ()):
-            yield labels, self.counters[family, labels]
+    def histogram(self, family: str) -> Mapping[Labels, Histogram]:
+        """The series of a histogram family, by their label values."""
+        return self._histograms.get(family, {})
 
-    def histogram(self, family: str) -> Iterator[tuple[Labels, Histogram]]:
-        for labels in self._families.get(family, ()):
-            yield labels, self.histograms[family, labels]
+    @property
+    def counters(self) -> dict[SeriesKey, int]:
+        """All counters: for who compares whole ledgers."""
+        return {(family, labels): value for family, rows in self._counters.items() for labels, value in rows.items()}
+
+    @property
+    def histograms(self) -> dict[SeriesKey, Histogram]:
+        """All histograms: for who compares whole ledgers."""
+        return {(family, labels): value for family, rows in self._histograms.items() for labels, value in rows.items()}
 
     @property
     def runs(self) -> dict[str, OpenRun]:

@@ -204,7 +204,7 @@ class Draft:
 
     def total(self, family: str, labels: Labels) -> int:
         place = (family, labels)
-        base = 0 if place in self.news.folded else self._ledger.counters.get(place, 0)
+        base = 0 if place in self.news.folded else self._ledger.counter(family).get(labels, 0)
         return base + self.news.counts.get(place, 0)
 
     def has(self, family: str, labels: Labels) -> bool:
@@ -214,7 +214,7 @@ class Draft:
 
     def series(self, family: str) -> set[Labels]:
         """Label values of a counter family, with those that this draft adds."""
-        known = set(self._ledger.counter_labels(family))
+        known = set(self._ledger.counter(family))
         known.update(labels for name, labels in self.news.counts if name == family)
         return {labels for labels in known if (family, labels) not in self.news.folded}
 
@@ -222,7 +222,7 @@ class Draft:
         """Move a counter's whole value to another series of its family; the sum over the family stays."""
         value = self.total(family, labels)
         self.news.counts.pop((family, labels), None)
-        if (family, labels) in self._ledger.counters:
+        if labels in self._ledger.counter(family):
             self.news.folded.add((family, labels))
         if value:
             self.count(family, into, value)

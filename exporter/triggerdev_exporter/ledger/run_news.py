@@ -21,7 +21,7 @@ from triggerdev_exporter.ledger.slots import note_run, slot_key
 from triggerdev_exporter.ledger.span_news import enriched, run_ends
 from triggerdev_exporter.ledger.strips import ENDED, NANOUSD, RUNS, About, Family
 from triggerdev_exporter.records import Enrichment, Run
-from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome, RunStatus
+from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome
 
 KEPT_VERSIONS = 3
 OLDER = "__older__"
@@ -329,9 +329,9 @@ def _remember_queue(draft: Draft, task: str, queue: str) -> None:
         draft.put(Kind.TASK, task, msgspec.structs.replace(facts, queue=queue))
 
 
-def open_by_status(runs: Iterable[OpenRun]) -> dict[tuple[str, RunStatus], tuple[int, Instant]]:
+def open_by_status(runs: Iterable[OpenRun]) -> dict[tuple[str, str], tuple[int, Instant]]:
     """(task, status) → how many are open, and since when the oldest is."""
-    table: dict[tuple[str, RunStatus], tuple[int, Instant]] = {}
+    table: dict[tuple[str, str], tuple[int, Instant]] = {}
     for run in runs:
         if run.is_test:
             continue

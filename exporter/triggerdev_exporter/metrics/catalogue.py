@@ -11,7 +11,9 @@ from triggerdev_exporter.metrics.own_families import OWN_FAMILIES
 from triggerdev_exporter.metrics.process_families import PROCESS_FAMILIES, ProcessFamily
 from triggerdev_exporter.metrics.run_families import RUN_FAMILIES
 
-FAMILIES: tuple[Family, ...] = OWN_FAMILIES + RUN_FAMILIES + LIVE_FAMILIES
+BODY: tuple[Family, ...] = RUN_FAMILIES + LIVE_FAMILIES
+"""What Trigger.dev does; it changes only when something new was seen."""
+FAMILIES: tuple[Family, ...] = BODY + OWN_FAMILIES
 ALL: tuple[Family | ProcessFamily, ...] = FAMILIES + ALERT_FAMILIES + PROCESS_FAMILIES
 
 

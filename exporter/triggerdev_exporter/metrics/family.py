@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER, Limits
+from triggerdev_exporter.ledger.run_news import open_by_status
 from triggerdev_exporter.target import CollectorState, Target
 
 PREFIX = "triggerdev_"
@@ -30,8 +33,7 @@ class Rest(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Buckets:
+class Buckets(NamedTuple):
     """One histogram series: bounds and sum in seconds, cells not cumulative, the last one open to the top."""
 
     bounds: tuple[float, ...]
@@ -43,7 +45,7 @@ Value = float | Buckets
 Rows = Iterable[tuple[tuple[str, ...], Value]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """One target at one instant, as the rows read it. `now` is our clock, as is `CollectorState.last_success`."""
 
@@ -53,6 +55,11 @@ class View:
     @property
     def ledger(self) -> Ledger | None:
         return self.target.ledger
+
+    @cached_property
+    def open_by_status(self) -> Mapping[tuple[str, str], tuple[int, Instant]]:
+        """(task, status) → how many runs are open, and since when the oldest is: read once for several families."""
+        return {} if self.ledger is None else open_by_status(self.ledger.runs.values())
 
     def state(self, collector: str) -> CollectorState:
         return self.target.states[collector]

@@ -61,19 +61,21 @@ def _zeros(family: str, collector: str, values: Iterable[str]) -> Callable[[View
         if ledger is None:
             return
         answered = view.state(collector).last_success is not None
+        counted = ledger.counter(family)
         for value in known:
             # What was counted is shown for ever, also by a key that may no longer ask; zeros wait for an answer.
-            if answered or (family, (value,)) in ledger.counters:
-                yield (value,), ledger.counters.get((family, (value,)), 0)
+            if answered or (value,) in counted:
+                yield (value,), counted.get((value,), 0)
 
     return read
 
 
 def _triggered(view: View) -> Rows:
     ledger = view.counts("batches")
-    family = "batches_triggered_total"
-    if ledger is not None and (view.state("batches").last_success is not None or (family, ()) in ledger.counters):
-        yield (), ledger.counters.get((family, ()), 0)
+    if ledger is not None:
+        counted = ledger.counter("batches_triggered_total")
+        if counted or view.state("batches").last_success is not None:
+            yield (), counted.get((), 0)
 
 
 def _seen_batches(view: View) -> list[OpenBatch]:
@@ -138,10 +140,9 @@ def _missed(view: View) -> Rows:
     ledger = view.counts("schedules")
     if ledger is None:
         return
-    family = "schedule_missed_total"
-    known = {(facts.task, facts.type) for facts in ledger.schedules.values()} | set(ledger.counter_labels(family))
-    for task, kind in sorted(known):
-        yield (task, kind), ledger.counters.get((family, (task, kind)), 0)
+    counted = ledger.counter("schedule_missed_total")
+    for place in sorted({(facts.task, facts.type) for facts in ledger.schedules.values()} | counted.keys()):
+        yield place, counted.get(place, 0)
 
 
 def _deployments_open(view: View) -> Rows:

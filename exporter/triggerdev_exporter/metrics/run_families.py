@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER
-from triggerdev_exporter.ledger.run_news import open_by_status
 from triggerdev_exporter.ledger.tally import Histogram
 from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rest, Rows, View
-from triggerdev_exporter.statuses import TERMINAL, RunStatus
+from triggerdev_exporter.statuses import TERMINAL
 
 _STATUSES = sorted(status.value for status in TERMINAL)
 
@@ -25,7 +25,7 @@ def known_tasks(view: View, ledger: Ledger) -> list[str]:
 
 def counted_tasks(view: View, ledger: Ledger, family: str) -> list[str]:
     """The tasks of a counter family by task: the known ones, and ``__other__`` where something was folded."""
-    folded = [OTHER] if any(labels[0] == OTHER for labels in ledger.counter_labels(family)) else []
+    folded = [OTHER] if any(labels[0] == OTHER for labels in ledger.counter(family)) else []
     return known_tasks(view, ledger) + folded
 
 
@@ -35,7 +35,13 @@ def seconds(at: Instant) -> float:
 
 def as_buckets(histogram: Histogram) -> Buckets:
     """A ledger's histogram in seconds."""
-    return Buckets(tuple(bound / 1000 for bound in histogram.bounds), tuple(histogram.cells), histogram.sum / 1000)
+    return Buckets(_in_seconds(histogram.bounds), tuple(histogram.cells), histogram.sum / 1000)
+
+
+@cache
+def _in_seconds(bounds: tuple[int, ...]) -> tuple[float, ...]:
+    """One tuple a layout, for thousands of histograms."""
+    return tuple(bound / 1000 for bound in bounds)
 
 
 def counter_rows(family: str, collector: str, *, unit: float = 1) -> Callable[[View], Rows]:
@@ -43,7 +49,8 @@ def counter_rows(family: str, collector: str, *, unit: float = 1) -> Callable[[V
 
     def read(view: View) -> Rows:
         ledger = view.counts(collector)
-        return () if ledger is None else ((labels, value * unit) for labels, value in sorted(ledger.counter(family)))
+        counted = {} if ledger is None else ledger.counter(family)
+        return ((labels, value * unit) for labels, value in sorted(counted.items()))
 
     return read
 
@@ -53,9 +60,8 @@ def histogram_rows(family: str, collector: str) -> Callable[[View], Rows]:
         ledger = view.counts(collector)
         if ledger is None:
             return ()
-        return (
-            (labels, as_buckets(value)) for labels, value in sorted(ledger.histogram(family), key=lambda row: row[0])
-        )
+        histograms = ledger.histogram(family)
+        return ((labels, as_buckets(histograms[labels])) for labels in sorted(histograms))
 
     return read
 
@@ -64,8 +70,10 @@ def _by_task(family: str) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
         ledger = view.counts("runs")
         if ledger is not None:
+            counted = ledger.counter(family)
             for task in counted_tasks(view, ledger, family):
-                yield (task,), ledger.counters.get((family, (task,)), 0)
+                place = (task,)
+                yield place, counted.get(place, 0)
 
     return read
 
@@ -74,18 +82,23 @@ def _finished(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
         family = "runs_finished_total"
+        counted = ledger.counter(family)
         for task in counted_tasks(view, ledger, family):
             for status in _STATUSES:
-                yield (task, status), ledger.counters.get((family, (task, status)), 0)
+                place = (task, status)
+                yield place, counted.get(place, 0)
 
 
 def _open(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
-        table = open_by_status(ledger.runs.values())
-        for task, facts in sorted(ledger.tasks.items()):
-            for status in facts.open_statuses:
-                yield (task, status), table.get((task, RunStatus(status)), (0, 0))[0]
+        table = view.open_by_status
+        for task in sorted(ledger.tasks):
+            for status in ledger.tasks[task].open_statuses:
+                place = (task, status)
+                # A status is its text: the same key.
+                found = table.get(place)
+                yield place, 0 if found is None else found[0]
         for (task, status), (count, _) in sorted(table.items()):
             if task not in ledger.tasks:
                 # A task without series of its own: `fold` adds it to the others.
@@ -95,16 +108,16 @@ def _open(view: View) -> Rows:
 def _oldest_open(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
-        for (task, status), (_, since) in sorted(open_by_status(ledger.runs.values()).items()):
-            yield (task if task in ledger.tasks else OTHER, status.value), seconds(since)
+        for (task, status), (_, since) in sorted(view.open_by_status.items()):
+            yield (task if task in ledger.tasks else OTHER, status), seconds(since)
 
 
 def _task_facts(pick: Callable[[TaskFacts], float | None]) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
         ledger = view.counts("runs")
         if ledger is not None:
-            for task, facts in sorted(ledger.tasks.items()):
-                value = pick(facts)
+            for task in sorted(ledger.tasks):
+                value = pick(ledger.tasks[task])
                 if value is not None:
                     yield (task,), value
 

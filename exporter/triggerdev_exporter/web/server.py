@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -74,12 +73,14 @@ def make_app(served: Served) -> web.Application:
 
     async def metrics(request: web.Request) -> web.Response:
         format_, content_type = choose_format(",".join(request.headers.getall("Accept", [])))
-        body = served.page(served.clock.now()).write(format_)
+        text = served.page(served.clock.now()).text(format_)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
-            body = await asyncio.get_running_loop().run_in_executor(None, _compress, body)
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
+            return web.Response(
+                body=await asyncio.get_running_loop().run_in_executor(None, text.packed), headers=headers
+            )
+        return web.Response(body=text.plain(), headers=headers)
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="The exporter runs.\n")
@@ -117,10 +118,6 @@ def make_app(served: Served) -> web.Application:
     app.router.add_post("/-/reload", reload)
     app.router.add_routes([route.to_aiohttp() for route in api_routes(served)])
     return app
-
-
-def _compress(body: bytes) -> bytes:
-    return gzip.compress(body, compresslevel=1, mtime=0)
 
 
 @web.middleware

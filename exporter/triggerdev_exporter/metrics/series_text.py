@@ -1,0 +1,113 @@
+"""The text of series, in the text format or OpenMetrics: one line or one histogram a label set. No I/O.
+
+What a label set looks like is kept beside its value: on the next page it costs a look-up, and work only where the value
+is another. Only syntax lives here: which series there are is said by the families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import accumulate
+
+from triggerdev_exporter.metrics.family import Buckets, Kind, Rows, Value
+
+INFINITY = float("inf")
+_ROOM = 64
+"""Label sets that may be remembered for nothing, beyond twice those that are shown."""
+
+
+class SeriesText:
+    """The lines of one family with one set of static labels, which are the same on all of them.
+
+    `created` (Unix seconds) is written beside counters and histograms where it is not ``None``. Where a family and the
+    static labels have a name in common, the static one wins.
+    """
+
+    def __init__(
+        self, name: str, labels: tuple[str, ...], static: Mapping[str, str], kind: Kind, created: float | None = None
+    ) -> None:
+        self.static = dict(static)
+        self.created = created
+        self._name = name.removesuffix("_total") if kind is Kind.COUNTER else name
+        self._sample = name
+        self._labels = labels
+        self._counts = kind is not Kind.GAUGE
+        self._static_words = [f'{name}="{escape(value)}"' for name, value in static.items()]
+        self._kept: dict[tuple[str, ...], tuple[Value, str]] = {}
+
+    def write(self, rows: Rows, lines: list[str]) -> int:
+        """Append the lines of `rows` to `lines`; returns how many rows there were."""
+        kept = self._kept
+        count = 0
+        for labels, value in rows:
+            count += 1
+            known = kept.get(labels)
+            if known is None or known[0] != value:
+                known = kept[labels] = (value, self._text(labels, value))
+            lines.append(known[1])
+        # Series come and go: what is remembered must not outgrow what is shown.
+        if len(kept) > 2 * count + _ROOM:
+            kept.clear()
+        return count
+
+    def _text(self, labels: tuple[str, ...], value: Value) -> str:
+        name, inner = self._name, self._inner(labels)
+        if isinstance(value, Buckets):
+            begin = f"{name}_bucket{{{inner}{',' if inner else ''}le="
+            below = list(accumulate(value.cells))
+            lines = [f"{begin}{bound} {cell}\n" for bound, cell in zip(_bounds(value.bounds), below, strict=True)]
+            lines.append(f"{_head(f'{name}_count', inner)}{below[-1]}\n")
+            lines.append(f"{_head(f'{name}_sum', inner)}{number(value.sum)}\n")
+        else:
+            lines = [f"{_head(self._sample, inner)}{number(value)}\n"]
+        if self._counts and self.created is not None:
+            lines.append(f"{_head(f'{name}_created', inner)}{number(self.created)}\n")
+        return "".join(lines)
+
+    def _inner(self, labels: tuple[str, ...]) -> str:
+        own = [
+            f'{name}="{escape(value)}"'
+            for name, value in zip(self._labels, labels, strict=True)
+            if name not in self.static
+        ]
+        return ",".join([*self._static_words, *own])
+
+
+@cache
+def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """What follows ``le=`` in the buckets of a layout, up to the number."""
+    return tuple(f'"{number(bound)}"}}' for bound in (*bounds, INFINITY))
+
+
+def _head(sample: str, inner: str) -> str:
+    return f"{sample}{{{inner}}} " if inner else f"{sample} "
+
+
+def header(name: str, help_: str, kind: Kind, *, openmetrics: bool) -> str:
+    """The HELP and TYPE lines of a family; OpenMetrics calls a counter's family without its ``_total``."""
+    text = help_.replace("\\", r"\\").replace("\n", r"\n")
+    if openmetrics:
+        text = text.replace('"', r"\"")
+        name = name.removesuffix("_total") if kind is Kind.COUNTER else name
+    return f"# HELP {name} {text}\n# TYPE {name} {kind.value}\n"
+
+
+def escape(value: str) -> str:
+    """A label's value between its quotes."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def number(value: float) -> str:
+    """A number as both formats and Go read it; a whole one from an integer stands without a point."""
+    if isinstance(value, int):
+        return str(int(value))
+    text = repr(value)
+    match text:
+        case "inf":
+            return "+Inf"
+        case "-inf":
+            return "-Inf"
+        case "nan":
+            return "NaN"
+    return text
