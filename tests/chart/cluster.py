@@ -55,10 +55,10 @@ def immutable(before: Object, after: Object) -> list[str]:
 class Cluster:
     """What is in it, by path."""
 
-    def __init__(self, kinds: dict[str, dict[str, str]]) -> None:
+    def __init__(self, kinds: dict[str, dict[str, str]], url: str) -> None:
         self.kinds = kinds
         self.objects: dict[str, Object] = {}
-        self.url = ""
+        self.url = url
 
     @property
     def kubeconfig(self) -> str:
@@ -136,10 +136,26 @@ def _status(code: int, reason: str, message: str) -> Object:
     }
 
 
+class Clusters:
+    """Several of them behind one port, by the first part of the path."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._known: dict[str, Cluster] = {}
+
+    def open(self, name: str, kinds: dict[str, dict[str, str]]) -> Cluster:
+        """A new one, with these kinds."""
+        self._known[name] = Cluster(kinds, f"{self._url}/{name}")
+        return self._known[name]
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Object]:
+        name, slash, rest = path.removeprefix("/").partition("/")
+        return self._known[name].answer(method, slash + rest, body)
+
+
 @contextmanager
-def serve_cluster(kinds: dict[str, dict[str, str]]) -> Iterator[Cluster]:
-    """A cluster with these kinds, on a free loopback port."""
-    cluster = Cluster(kinds)
+def serve_clusters() -> Iterator[Clusters]:
+    """On a free loopback port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -147,7 +163,7 @@ def serve_cluster(kinds: dict[str, dict[str, str]]) -> Iterator[Cluster]:
 
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, answer = cluster.answer(self.command, urlsplit(self.path).path, body)
+            status, answer = clusters.answer(self.command, urlsplit(self.path).path, body)
             raw = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -160,13 +176,16 @@ def serve_cluster(kinds: dict[str, dict[str, str]]) -> Iterator[Cluster]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        cluster.url = f"http://127.0.0.1:{server.server_port}"
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False  # Helm keeps its connections open
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        clusters = Clusters(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            yield cluster
+            yield clusters
         finally:
             server.shutdown()
             thread.join()

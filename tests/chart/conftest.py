@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chart.helm import CI, Helm, HelmCommand, HelmEngine, Rendered, Values, open_engine
+from chart.helm import CHART, CI, Helm, HelmCommand, HelmEngine, Rendered, Values, open_engine
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +51,10 @@ def render(helm: Helm) -> Callable[[Values], Rendered]:
 def ci(request: pytest.FixtureRequest, render: Callable[[Values], Rendered]) -> Rendered:
     """What each of the values in ci/ makes."""
     return render(CI[request.param])
+
+
+@pytest.fixture(scope="session")
+def schema() -> dict[str, object]:
+    """The schema of the values."""
+    read: dict[str, object] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    return read

@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import helm_sdkpy as helm
 
-from chart.cluster import KINDS, OPERATORS, Cluster, serve_cluster
+from chart.cluster import KINDS, OPERATORS, Cluster, Clusters, serve_clusters
 
 
 class Sessions:
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
+    def __init__(self, clusters: Clusters) -> None:
+        self._clusters = clusters
         self._known: dict[str, tuple[Cluster, helm.Configuration]] = {}
 
     def _session(self, name: str, namespace: str, operators: bool) -> tuple[Cluster, helm.Configuration]:
         if name not in self._known:
-            cluster = self._stack.enter_context(serve_cluster(KINDS | (OPERATORS if operators else {})))
+            cluster = self._clusters.open(name, KINDS | (OPERATORS if operators else {}))
             self._known[name] = cluster, helm.Configuration(namespace=namespace, kubeconfig=cluster.kubeconfig)
         return self._known[name]
 
@@ -41,8 +40,6 @@ class Sessions:
                 return asyncio.run(helm.Install(config).run(release, chart, values, **how))
             case "upgrade":
                 return asyncio.run(helm.Upgrade(config).run(release, chart, values, reset_values=True, **how))
-            case "rollback":
-                return asyncio.run(helm.Rollback(config).run(release, wish["revision"]))
             case "uninstall":
                 return asyncio.run(helm.Uninstall(config).run(release, wait=False))
             case "objects":
@@ -58,8 +55,8 @@ def main() -> None:
     # Whatever the library prints goes to stderr; answers have a pipe to themselves.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    with ExitStack() as stack:
-        sessions = Sessions(stack)
+    with serve_clusters() as clusters:
+        sessions = Sessions(clusters)
         for line in sys.stdin:
             try:
                 answer = {"done": sessions.do(json.loads(line))}

@@ -26,6 +26,8 @@ NAMESPACE = "monitoring"
 Object = dict[str, Any]
 Values = dict[str, Any]
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 ONE_SECRET: Values = {"auth": {"existingSecret": "trigger"}}
 """The least that an install needs."""
 CI: dict[str, Values] = {
@@ -99,7 +101,7 @@ class Rendered:
 def read_release(release: Object) -> Rendered:
     """From what Helm tells of a release, as JSON."""
     manifest = release["manifest"]
-    documents = tuple(each for each in yaml.safe_load_all(manifest) if each)
+    documents = tuple(each for each in yaml.load_all(manifest, _LOADER) if each)
     hooks = tuple(yaml.safe_load(hook["manifest"]) for hook in release.get("hooks") or ())
     return Rendered(documents, hooks, release.get("info", {}).get("notes", ""), manifest)
 

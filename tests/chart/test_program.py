@@ -1,0 +1,140 @@
+"""What the chart writes for the program, read by the program: its config, its command line, its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from yarl import URL
+
+from chart.helm import CI, ONE_SECRET, Refused, Rendered
+from chart.mounted import mount
+from triggerdev_exporter.cli import cli, with_default
+from triggerdev_exporter.config.model import Config, WrittenTarget
+from triggerdev_exporter.config.written import API_URL, BRANCH, CONFIG, KEY, KEY_FILE, OVERRIDES
+
+Object = dict[str, Any]
+Render = Callable[[Object], Rendered]
+
+OURS = {CONFIG, KEY, KEY_FILE, API_URL, BRANCH, *OVERRIDES}
+
+
+def check(rendered: Rendered, root: Path) -> Result:
+    """`triggerdev-exporter check`, of what `run` would read."""
+    mounted = mount(rendered, root)
+    context = parse(with_default(mounted.args))
+    assert context.info_name == "run"
+    config = str(context.params["config_path"])
+    return CliRunner().invoke(cli, ["check", "--config", config], env=mounted.environ)
+
+
+def parse(args: list[str]) -> click.Context:
+    """The command that `args` name, with its options read. A flag that it does not have is an error."""
+    command: click.Command = cli
+    name = ""
+    while isinstance(command, click.Group):
+        name, *args = args
+        command = command.commands[name]
+    return command.make_context(name, list(args))
+
+
+def test_the_program_finds_its_config_fine(ci: Rendered, tmp_path: Path) -> None:
+    done = check(ci, tmp_path)
+    assert (done.exit_code, done.stderr) == (0, ""), str(done.exception)
+    assert "The configuration is fine" in done.stdout
+
+
+def test_everything_that_was_asked_for_arrives(render: Render, tmp_path: Path) -> None:
+    done = check(render(CI["everything"]), tmp_path)
+    assert done.stdout.splitlines()[0] == "The configuration is fine: 3 target(s): shop-prod, own, preview."
+    config = render(CI["everything"]).config
+    assert config["metrics"]["max_series"] == 1_000_000
+    assert isinstance(config["metrics"]["max_series"], int), "Helm writes large numbers as 1e+06"
+    assert config["targets"][0]["quota"] == {"requests_per_minute": 3000, "share": "20%"}
+
+
+def test_the_command_lines_are_ones_that_it_has(ci: Rendered, tmp_path: Path) -> None:
+    run = parse(mount(ci, tmp_path).args)
+    assert run.info_name == "run"
+    test = parse(ci.hooks[0]["spec"]["containers"][0]["args"])
+    assert test.info_name == "list"
+    port = ci.one("Service")["spec"]["ports"][0]["port"]
+    assert test.params["url"] == URL(f"http://watch-triggerdev-exporter.monitoring.svc:{port}")
+
+
+def test_variables_of_ours_are_ones_that_it_knows(ci: Rendered) -> None:
+    names = {each["name"] for each in ci.container.get("env", [])}
+    assert {name for name in names if name.startswith("TRIGGER")} <= OURS
+
+
+def test_it_listens_where_service_and_probes_ask(ci: Rendered) -> None:
+    (port,) = ci.container["ports"]
+    host, _, number = ci.config["web"]["listen"].rpartition(":")
+    assert host in {"0.0.0.0", "[::]"}  # noqa: S104 - of the pod
+    assert int(number) == port["containerPort"]
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert ci.container[name]["httpGet"]["port"] == port["name"]
+
+
+def test_what_it_writes_lies_on_what_is_mounted(ci: Rendered) -> None:
+    mounts = {mount["mountPath"]: mount for mount in ci.container["volumeMounts"]}
+    assert str(Path(ci.config["state"]).parent) in mounts
+    written = [path for path, mount in mounts.items() if not mount.get("readOnly")]
+    assert {"/var/lib/triggerdev-exporter", "/tmp"} <= set(written)
+    names = [volume["name"] for volume in ci.pod["spec"]["volumes"]]
+    names += [claim["metadata"]["name"] for claim in ci.workload["spec"].get("volumeClaimTemplates", [])]
+    assert {mount["name"] for mount in mounts.values()} <= set(names)
+    # A file that is mounted by subPath never changes again.
+    assert not [mount for mount in mounts.values() if "subPath" in mount]
+
+
+def test_a_changed_config_or_rule_is_a_new_pod(render: Render) -> None:
+    def checksums(values: Object) -> tuple[str, str]:
+        notes = render(ONE_SECRET | values).pod["metadata"]["annotations"]
+        return notes["checksum/config"], notes["checksum/alerts"]
+
+    before = checksums({})
+    assert checksums({"config": {"log": {"level": "debug"}}})[0] != before[0]
+    assert checksums({"alerts": {"files": {"a.yml": {"groups": []}}}})[1] != before[1]
+    assert checksums({"podLabels": {"a": "b"}}) == before
+
+
+def test_a_mistake_in_a_rule_is_told_with_its_place(render: Render, tmp_path: Path) -> None:
+    files = {"alerts.yml": "groups:\n  - name: g\n    rules:\n      - {alert: A, when: {queue_depht: {above: 5}}}\n"}
+    done = check(render(ONE_SECRET | {"alerts": {"files": files}}), tmp_path)
+    assert done.exit_code != 0
+    assert "alerts.yml:4:" in str(done.exception)
+
+
+def test_every_key_of_a_target_can_be_written(schema: Object) -> None:
+    written = schema["properties"]["targets"]["items"]["properties"].keys()
+    assert written - {"existingSecret", "existingSecretKey", "secretKey"} == WrittenTarget.model_fields.keys()
+
+
+def test_every_section_of_the_config_can_be_written(schema: Object) -> None:
+    chart_writes = {"targets", "state"}
+    assert schema["properties"]["config"]["properties"].keys() | chart_writes >= Config.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"files": {"a.yml": {}}, "secrets": {"a.yml": "x"}},
+        {"secrets": {"a": "x"}, "existingSecrets": [{"name": "s", "keys": ["a"]}]},
+    ],
+)
+def test_two_files_of_one_name_are_refused(render: Render, where: Object) -> None:
+    with pytest.raises(Refused, match="one directory"):
+        render(ONE_SECRET | {"alerts": where})
+
+
+def test_rules_are_the_same_as_a_text_and_as_yaml(render: Render) -> None:
+    text = "groups: []\nreceivers:\n  a:\n    webhook: {url_file: u}\n"
+    as_text = render(ONE_SECRET | {"alerts": {"files": {"a.yml": text}}}).one_file("a.yml")
+    as_yaml = render(ONE_SECRET | {"alerts": {"files": {"a.yml": yaml.safe_load(text)}}}).one_file("a.yml")
+    assert yaml.safe_load(as_text) == yaml.safe_load(as_yaml) == yaml.safe_load(text)
