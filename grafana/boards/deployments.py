@@ -5,7 +5,7 @@ from __future__ import annotations
 from boards import runs
 from boards.limits import limit
 from boards.model import Board, Look, Panel, Query, Row
-from boards.promql import age, eq, grown, like, of, or_zero, rate, share, total
+from boards.promql import age, eq, grown, like, of, or_zero, rate, total
 from boards.style import COMMON, DEPLOYED, FIRING, TO_TASK, red, warn
 
 _FAILED = like("status", "FAILED|TIMED_OUT")
@@ -87,10 +87,7 @@ _BEFORE = Row(
             Look.LINES,
             (
                 Query(
-                    share(
-                        total(rate("runs_by_version_finished_total", eq("outcome", "failure")), "version"),
-                        total(rate("runs_by_version_finished_total", like("outcome", "success|failure")), "version"),
-                    ),
+                    runs.version_share("failure", rate, "version"),
                     "{{version}}",
                 ),
             ),
@@ -119,14 +116,7 @@ _BEFORE = Row(
                 ),
                 *(
                     Query(
-                        share(
-                            total(grown("runs_by_version_finished_total", eq("outcome", outcome)), "target", "version"),
-                            total(
-                                grown("runs_by_version_finished_total", like("outcome", f"success|{outcome}")),
-                                "target",
-                                "version",
-                            ),
-                        ),
+                        runs.version_share(outcome, grown, "target", "version"),
                         column=heading,
                         unit="percentunit",
                         limits=runs.FAILURE_LIMITS if outcome == "failure" else (),

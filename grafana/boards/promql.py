@@ -53,6 +53,11 @@ def share(part: str, whole: str) -> str:
     return f"{part} / ({whole} > 0)"
 
 
+def some(part: str, whole: str) -> str:
+    """The part, and 0 where there is a whole that has none of it."""
+    return f"({part} or 0 * {whole})"
+
+
 def age(name: str, *matchers: str) -> str:
     """How long ago a timestamp was."""
     return f"time() - {of(name, *matchers)}"

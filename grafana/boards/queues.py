@@ -54,10 +54,14 @@ WHY = " or ".join(
         _because(_runs("WAITING"), "the run itself waits: for a time, a token or a child", "task"),
     )
 )
+_NEVER_S = 7 * 86400
 _OWN_DEPTH = f'label_replace({_queue("queue_depth")}, "task", "$1", "queue", "task/(.+)")'
 _STARTS = total(rate("runs_started_total"), "target", "task")
-DRAIN_OWN = f"({_OWN_DEPTH} > 0) / on (target, task) group_left () {_STARTS}"
-DRAIN_ALL = f"sum by (target) ({of('queue_depth')}) / (sum by (target) ({rate('runs_started_total')}) > 0)"
+DRAIN_OWN = f"clamp_max(({_OWN_DEPTH} > 0) / on (target, task) group_left () {_STARTS}, {_NEVER_S})"
+DRAIN_ALL = (
+    f"clamp_max((sum by (target) ({of('queue_depth')}) > 0) / "
+    f"sum by (target) ({rate('runs_started_total')}), {_NEVER_S})"
+)
 
 _NOW = Row(
     "Now",
@@ -141,12 +145,12 @@ _WHY = Row(
         Panel(
             "Drain ETA",
             "How long the queue would take to empty at the pace of starts: depth ÷ starts a second, for all queues "
-            "of a target, and for tasks with a queue of their own. A value that grows means never; ∞ means that "
-            "nothing starts at all.",
+            "of a target, and for tasks with a queue of their own. A line that grows says that it will not empty; a "
+            "week stands for never: nothing starts at all. No line: nothing waits.",
             Look.LINES,
             (
                 Query(DRAIN_ALL, "all queues ({{target}})"),
-                Query(f"topk(10, {DRAIN_OWN})", "{{queue}}"),
+                Query(DRAIN_OWN, "{{queue}}"),
             ),
             "s",
             10,

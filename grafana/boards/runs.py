@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from boards.limits import limit
 from boards.model import Look, Panel, Query
-from boards.promql import FAILURES, age, grown, of, or_zero, quantile, rate, share, total
+from boards.promql import FAILURES, age, eq, grown, like, of, or_zero, quantile, rate, share, some, total
 from boards.style import red, warn
 
 ENDED = f'status=~"COMPLETED|{FAILURES}"'
@@ -26,6 +28,13 @@ def failure_share_shown(*matchers: str, by: tuple[str, ...] = ()) -> str:
         total(grown("runs_finished_total", FAILED, *matchers), *by),
         total(grown("runs_finished_total", ENDED, *matchers), *by),
     )
+
+
+def version_share(outcome: str, count: Callable[..., str], *by: str) -> str:
+    """How many of a version's runs came to `outcome`, of those and the successes. The first one begins a series."""
+    part = total(count("runs_by_version_finished_total", eq("outcome", outcome)), *by)
+    whole = total(count("runs_by_version_finished_total", like("outcome", f"success|{outcome}")), *by)
+    return share(some(part, whole), whole)
 
 
 def finished_by_status(*matchers: str) -> Panel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from boards import runs
 from boards.limits import limit
 from boards.model import Board, Look, Panel, Query, Row
-from boards.promql import FAILURES, age, eq, grown, like, of, quantile, rate, share, total
+from boards.promql import FAILURES, age, grown, like, of, quantile, rate, share, total
 from boards.style import APP, COMMON, DEPLOYED, FIRING, PROJECT, TASK, TO_RUNS, red
 
 _T = like("task", "$task")
@@ -117,10 +117,7 @@ _WORK = Row(
             Look.LINES,
             (
                 Query(
-                    share(
-                        total(rate("runs_by_version_finished_total", eq("outcome", "failure")), "version"),
-                        total(rate("runs_by_version_finished_total", like("outcome", "success|failure")), "version"),
-                    ),
+                    runs.version_share("failure", rate, "version"),
                     "{{version}}",
                 ),
             ),
