@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from triggerdev_exporter.app import collectors_of, open_targets
 from triggerdev_exporter.collect.collector import Report, tick
-from triggerdev_exporter.config.model import Config, Intervals, Quota, Target
+from triggerdev_exporter.config.model import Config, Intervals, Quota, Target, Traces
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.ledger.tally import BOUNDS_MS
 from triggerdev_exporter.metrics.negotiation import Format
@@ -25,6 +25,7 @@ from triggerdev_exporter.metrics.page import Kept, Page
 from triggerdev_exporter.simulator.command import Running, start_simulator
 from triggerdev_exporter.simulator.scenario import Scenario
 from triggerdev_exporter.simulator.truth import Buckets, truth
+from triggerdev_exporter.spans.otlp import Otlp
 from triggerdev_exporter.target import Target as Watched
 from virtual_clock import START, VirtualClock
 
@@ -117,7 +118,7 @@ class Story:
         self.folder = folder
         self.birth: int | None = None
 
-    def config(self, **changes: Any) -> Config:
+    def config(self, *, otlp: Otlp | None = None, traces: Traces | None = None, **changes: Any) -> Config:
         """One target named ``prod`` with an own key, all of the quota, and the daemon's default intervals."""
         base: dict[str, Any] = {
             "name": "prod",
@@ -127,7 +128,12 @@ class Story:
             "lookback": LOOKBACK,
             "intervals": Intervals(),
         }
-        return Config(targets=(Target(**{**base, **changes}),), state=self.folder / "state.db")
+        return Config(
+            targets=(Target(**{**base, **changes}),),
+            state=self.folder / "state.db",
+            otlp=otlp,
+            traces=traces or Traces(),
+        )
 
     @asynccontextmanager
     async def daemon(self, **changes: Any) -> AsyncIterator[Daemon]:

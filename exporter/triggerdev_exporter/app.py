@@ -45,6 +45,7 @@ from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.schedule import Wakes
 from triggerdev_exporter.target import Target
+from triggerdev_exporter.tracing import open_tracing, policy_of
 from triggerdev_exporter.web.server import make_app
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,16 @@ async def open_targets(config: Config, clock: Clock, store: Store) -> AsyncItera
         most = limits(config.metrics.max_series, config.metrics.tasks.allow)
         for one in config.targets:
             client = await stack.enter_async_context(open_client(one, clock))
-            target = Target(one, name=one.name, client=client, clock=clock, store=store, limits=most)
+            target = Target(
+                one,
+                name=one.name,
+                client=client,
+                clock=clock,
+                store=store,
+                limits=most,
+                policy=policy_of(config.traces, config.otlp, one),
+                metadata_key=config.traces.metadata_key if config.otlp is not None else None,
+            )
             await target.load()
             targets.append(target)
         yield tuple(targets)
@@ -176,6 +186,7 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         signals = LedgerSignals(exporter.targets, rules.ruleset)
         witness = exporter.witness = LedgerWitness(exporter.targets)
         stack.push_async_callback(witness.close)
+        await stack.enter_async_context(open_tracing(exporter.targets, config.otlp, clock))
         wakes = Wakes(clock)
         for target in exporter.targets:
             wakes.add(target, collectors_of(target))

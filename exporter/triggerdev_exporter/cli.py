@@ -57,6 +57,7 @@ def run(config_path: Path | None, listen: str | None) -> None:
     _warn(loaded.warnings)
     config = loaded.config
     secrets = [target.secret_key.get_secret_value() for target in config.targets]
+    secrets += [value for _, value in config.otlp.headers] if config.otlp is not None else []
     logs.set_up(config.log.level, config.log.format, secrets=secrets)
     asyncio.run(run_daemon(config, SystemClock()))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.api.client import Client
-from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
+from triggerdev_exporter.api.dialects.probe import dialects, probe_call
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, Clock, Instant, iso
 from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, StateError, Unauthorized
@@ -27,6 +27,8 @@ from triggerdev_exporter.ledger.store import Store
 from triggerdev_exporter.ledger.strips import Needs
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.sights import Sights
+from triggerdev_exporter.spans.meter import Exports
+from triggerdev_exporter.spans.policy import Policy
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,16 @@ class Target:
     """One environment. Collectors read from it and write through its journal."""
 
     def __init__(
-        self, config: TargetConfig, *, name: str, client: Client, clock: Clock, store: Store, limits: Limits
+        self,
+        config: TargetConfig,
+        *,
+        name: str,
+        client: Client,
+        clock: Clock,
+        store: Store,
+        limits: Limits,
+        policy: Policy | None = None,
+        metadata_key: str | None = None,
     ) -> None:
         self.config = config
         self.name = name
@@ -86,8 +97,12 @@ class Target:
         self.clock = clock
         self.sights = Sights()
         self.states = {key: CollectorState(interval_ms=getattr(config.intervals, key)) for key in COLLECTORS}
+        self.policy = policy
+        """What becomes of spans; ``None``: none are exported."""
+        self.exports = Exports()
         self.journal: Journal | None = None
-        self.dialect: Dialect | None = None if config.dialect == "auto" else DIALECTS[config.dialect]
+        self._dialects = dialects(metadata_key)
+        self.dialect: Dialect | None = None if config.dialect == "auto" else self._dialects[config.dialect]
         self._needs: Needs = {}
         self._store = store
         self._limits = limits
@@ -128,6 +143,7 @@ class Target:
 
     def _keep(self, ledger: Ledger) -> None:
         ledger.limits = self._limits
+        ledger.spans = self.policy
         ledger.strips.needs = self._needs
         self.journal = Journal(self.name, ledger, self._store)
         if ledger.coverage is not None and ledger.coverage.walked_at:
@@ -198,7 +214,7 @@ class Target:
             # A key that may not read queues tells nothing about the dialect; the real server is the likelier one.
             spoken = "trigger"
         if self.dialect is None:
-            self.dialect = DIALECTS[spoken]
+            self.dialect = self._dialects[spoken]
             log.info("the server answers", extra={"target": self.name, "dialect": spoken})
         self._probed = True
 

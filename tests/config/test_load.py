@@ -88,6 +88,8 @@ targets:
 state: sqlite:///var/lib/x/state.db
 web: {listen: "[::1]:9000"}
 metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}}
+traces: {enabled: false, children: none, sample: 25%, context: "metadata:otel", tags: true, max_age: 2h,
+  max_pending: 500}
 alerts: {files: [alerts/*.yml, /etc/rules.yml], shipped: false, disable: [QueueBacklog]}
 log: {level: debug, format: json}
 """
@@ -116,6 +118,16 @@ log: {level: debug, format: json}
         "test_runs": True,
     }
     assert dump == {
+        "otlp": None,
+        "traces": {
+            "enabled": False,
+            "children": "none",
+            "sample": 0.25,
+            "context": "metadata:otel",
+            "tags": True,
+            "max_age": 2 * HOUR,
+            "max_pending": 500,
+        },
         "state": Path("/var/lib/x/state.db"),
         "web": {"listen": {"host": "::1", "port": 9000}},
         "metrics": {"max_series": 9000, "tasks": {"allow": ("send-.*", "digest")}},

@@ -10,7 +10,7 @@ import logging
 
 import msgspec
 
-from triggerdev_exporter.api.calls import Priority
+from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, Unauthorized
 from triggerdev_exporter.ledger.facts import Kind
@@ -35,6 +35,11 @@ class Enricher:
         self._next: Instant = 0
         self._asks = ASKS
         self._failing: str | None = None
+        self._refused = False
+
+    def expects(self, dialect: Dialect) -> bool:
+        """Whether runs that end are likely to be told of."""
+        return not self._refused and dialect.enrichment() is not None
 
     def noticed(self, news: News) -> None:
         """Runs changed: there may be something to add."""
@@ -51,6 +56,7 @@ class Enricher:
             rows = await self._target.client.fetch(call, Priority.SETTLE)
         except (Unauthorized, Forbidden, NotFound) as error:
             self._next = now + LOOK_AGAIN
+            self._refused = True
             self._failed(error)
             return
         except ApiError as error:
@@ -59,6 +65,7 @@ class Enricher:
         if self._failing is not None:
             log.info("enrichment works again", extra={"target": self._target.name})
             self._failing = None
+        self._refused = False
         self._asks -= 1
         await self._take_in(rows, now)
 
@@ -77,8 +84,8 @@ class Enricher:
                 )
                 draft.put(Kind.COVERAGE, "", known)
 
-        lookup = hashes(Kind.RUN, [row.run_id for row in rows if row.run_id not in journal.ledger.runs])
-        await journal.write(decide, lookup=lookup + hashes(Kind.BATCH, batches))
+        ended = [row.run_id for row in rows if row.run_id not in journal.ledger.runs]
+        await journal.write(decide, lookup=hashes(Kind.RUN, ended) + hashes(Kind.BATCH, batches), spans=ended)
 
     def _failed(self, error: ApiError) -> None:
         self._target.states["runs"].errors[error.reason] += 1

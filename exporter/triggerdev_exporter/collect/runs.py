@@ -63,6 +63,7 @@ class RunsCollector:
         if journal.ledger.coverage is None:
             begun = cover.begin(journal.ledger.birth, self._target.config.lookback)
             await journal.write(lambda draft: draft.put(Kind.COVERAGE, "", begun))
+        journal.ledger.enriched = self._enricher.expects(dialect)
         self._intake.begin()
         listed_open = await self._refresh_open(dialect, journal, now)
         await self._walk_head(dialect, journal, now)

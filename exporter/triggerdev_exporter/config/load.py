@@ -12,6 +12,7 @@ from triggerdev_alerts.documents.mistakes import Mistake, Unfit, in_order, rende
 from triggerdev_alerts.documents.model import WRITTEN
 from triggerdev_alerts.documents.positions import Path, Plain
 from triggerdev_exporter.config.model import Config, WrittenConfig, WrittenTarget
+from triggerdev_exporter.config.otlp import read_otlp
 from triggerdev_exporter.config.state_path import default_state
 from triggerdev_exporter.config.targets import resolve
 from triggerdev_exporter.config.wording import CONFIG_WORDING
@@ -56,6 +57,9 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
         return None
     targets = resolve(_targets(written.data, []), written, environ)
     state = _state(shape, written, environ)
+    traces = read_otlp(environ, shape.traces.enabled)
+    written.mistakes += traces.mistakes
+    written.warnings += traces.warnings
     if not targets and not written.mistakes:
         written.mistakes.append(Mistake("secret", _NO_KEY))
     if written.mistakes or state is None:
@@ -66,6 +70,8 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
         state=state,
         web=shape.web,
         metrics=shape.metrics,
+        traces=shape.traces,
+        otlp=traces.otlp,
         alerts=shape.alerts.model_copy(update={"files": files}),
         log=shape.log,
     )

@@ -16,11 +16,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from triggerdev_alerts.documents.mistakes import Unfit, found, mask
 from triggerdev_alerts.documents.model import Duration, Model, Percent, as_written, between
-from triggerdev_alerts.documents.units import format_duration, format_percent
+from triggerdev_alerts.documents.units import format_duration, format_percent, parse_share
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.addresses import Listen, parse_api_url, parse_listen
 from triggerdev_exporter.config.labels import check_label_name, check_label_value
 from triggerdev_exporter.config.state_path import parse_state
+from triggerdev_exporter.spans.otlp import Otlp
+from triggerdev_exporter.spans.plan import Mode
 
 CLOUD = "https://api.trigger.dev"
 
@@ -52,6 +54,16 @@ def _check_pattern(pattern: str) -> str:
     except re.error as error:
         raise Unfit("pattern", f"{found(pattern)} is not a regular expression: {error}") from error
     return pattern
+
+
+def _check_context(context: str) -> str:
+    if not re.fullmatch(r"derived|(metadata|link)(:[^\x00-\x1f\x7f]{1,128})?", context):
+        raise Unfit(
+            "context",
+            f"{found(context)} is not possible; derived, metadata:KEY or link:KEY, where KEY of a run's metadata holds "
+            "a traceparent",
+        )
+    return context
 
 
 _Interval = Annotated[Duration, between(SECOND, DAY, format_duration)]
@@ -148,6 +160,41 @@ class Alerts(Model):
     disable: tuple[str, ...] = Field((), description="Alerts to leave out, by name.")
 
 
+class Traces(Model):
+    """Where spans go is said by the ``OTEL_*`` variables (`config/otlp.py`); here is which, and how they look."""
+
+    enabled: Literal["auto", True, False] = Field(
+        "auto", description="Whether spans are exported; auto: if a variable names an OTLP endpoint."
+    )
+    children: Literal["queue", "none"] = Field(
+        "queue", description="What is below a run's span: its delay, wait and execution, or nothing."
+    )
+    sample: Annotated[float, as_written(parse_share), between(0.0, 1.0, format_percent)] = Field(
+        1.0, description="The part of all traces that is exported; OTEL_TRACES_SAMPLER wins over it."
+    )
+    context: Annotated[str, AfterValidator(_check_context)] = Field(
+        "derived",
+        description="How spans join your own: derived (ids from run ids alone), metadata:KEY (KEY of a run's metadata "
+        "holds a traceparent: its trace, below its span) or link:KEY (own trace, with a link to it).",
+    )
+    tags: bool = Field(False, description="Whether a run's tags become an attribute; people write names into them.")
+    max_age: Annotated[Duration, between(MINUTE, 7 * DAY, format_duration)] = Field(
+        HOUR, description="How long after a run's end its spans are still worth exporting."
+    )
+    max_pending: Annotated[int, between(100, 10_000_000, str)] = Field(
+        100_000, description="How many runs of a target may wait to be exported, on disk; then the oldest are given up."
+    )
+
+    @property
+    def mode(self) -> Mode:
+        return self.context.partition(":")[0]  # type: ignore[return-value]  # checked
+
+    @property
+    def metadata_key(self) -> str | None:
+        """The key of a run's metadata that holds a traceparent; ``None``: metadata is not read."""
+        return None if self.mode == "derived" else self.context.partition(":")[2] or "traceparent"
+
+
 class Log(Model):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     format: Literal["auto", "text", "json"] = Field(
@@ -158,6 +205,7 @@ class Log(Model):
 class _AnyConfig(Model):
     web: Web = Field(default_factory=Web, description="What is served.")
     metrics: Metrics = Field(default_factory=Metrics, description="How much is shown.")
+    traces: Traces = Field(default_factory=Traces, description="How runs become spans.")
     alerts: Alerts = Field(default_factory=Alerts, description="What is worth waking somebody for.")
     log: Log = Field(default_factory=Log, description="What is logged, to stderr.")
 
@@ -177,3 +225,4 @@ class Config(_AnyConfig):
 
     targets: tuple[Target, ...] = Field(description="At least one.")
     state: Path = Field(description="The file that holds what was counted.")
+    otlp: Otlp | None = Field(None, description="Where spans go; none are exported without it.")

@@ -8,6 +8,7 @@ from triggerdev_exporter.api.meter import LATENCY_BOUNDS
 from triggerdev_exporter.ledger import coverage
 from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rows, View
 from triggerdev_exporter.metrics.run_families import seconds
+from triggerdev_exporter.spans.policy import AMENDMENTS, DROP_REASONS
 from triggerdev_exporter.target import CollectorState
 
 _ENVIRONMENT_TYPES = {"prod": "PRODUCTION", "stg": "STAGING", "dev": "DEVELOPMENT", "preview": "PREVIEW"}
@@ -79,6 +80,28 @@ def _requests(view: View) -> Rows:
 def _latency(view: View) -> Rows:
     for endpoint, latency in sorted(view.target.client.meter.latency.items()):
         yield (endpoint,), Buckets(LATENCY_BOUNDS, tuple(latency.counts), latency.total)
+
+
+def _spans(family: str, reasons: tuple[str, ...] = ()) -> Callable[[View], Rows]:
+    """A counter about spans, where spans are exported; each reason from 0 on."""
+
+    def read(view: View) -> Rows:
+        if view.target.policy is not None and view.ledger is not None:
+            sets: list[tuple[str, ...]] = [(reason,) for reason in reasons] or [()]
+            for labels in sets:
+                yield labels, view.ledger.counters.get((family, labels), 0)
+
+    return read
+
+
+def _spans_pending(view: View) -> Rows:
+    is_on = view.target.policy is not None and view.ledger is not None
+    return _maybe(view.ledger.waiting_spans if is_on and view.ledger is not None else None)
+
+
+def _export_errors(view: View) -> Rows:
+    for reason, count in sorted(view.target.exports.errors.items()):
+        yield (reason,), count
 
 
 def _families() -> Iterator[Family]:
@@ -195,6 +218,44 @@ def _families() -> Iterator[Family]:
         (),
         "How long our own requests were held back to keep to our share.",
         lambda view: _maybe(view.target.client.meter.throttled_seconds),
+    )
+
+    yield Family(
+        "spans_exported_total",
+        counter,
+        (),
+        "Spans that the OTLP collector took. Absent, as all of spans, where none are exported.",
+        _spans("spans_exported_total"),
+    )
+    yield Family(
+        "spans_dropped_total",
+        counter,
+        ("reason",),
+        "Spans that are not exported: not sampled (sampling), of runs that ended too long ago (too_old), too many "
+        "waiting (queue_full), refused one by one (rejected) or with their request (refused).",
+        _spans("spans_dropped_total", DROP_REASONS),
+    )
+    yield Family(
+        "spans_amended_total",
+        counter,
+        ("reason",),
+        "Runs whose spans tell less than they should: a parent that nobody could name (parent_unknown), times that ran "
+        "backwards and were moved (times_reversed).",
+        _spans("spans_amended_total", AMENDMENTS),
+    )
+    yield Family(
+        "spans_pending",
+        gauge,
+        (),
+        "Runs and batches whose spans wait: to be told of by a query, or for the collector.",
+        _spans_pending,
+    )
+    yield Family(
+        "span_export_errors_total",
+        counter,
+        ("reason",),
+        "Requests to the OTLP collector that were not accepted; what can be sent again is.",
+        _export_errors,
     )
 
 

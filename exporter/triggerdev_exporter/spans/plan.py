@@ -93,21 +93,20 @@ class _Times(NamedTuple):
 
 
 def _times(due: RunDue) -> _Times:
-    finished = max(due.created_at, due.finished_at)
-    is_reversed = due.finished_at < due.created_at
-    started = due.started_at
-    if started is not None:
-        is_reversed = is_reversed or not due.created_at <= started <= finished
-        started = min(max(started, due.created_at), finished)
-    end = finished if started is None else started
+    finished = due.finished_at
+    started = None if due.started_at is None else min(due.started_at, finished)
+    # A scheduled run is created in the name of its slot, and may begin, and even end, before that. What it took is
+    # true and is kept; its wait is none.
+    first = finished if started is None else started
+    created = min(due.created_at, first)
     delayed = None
-    if due.delayed_until is not None and due.delayed_until > due.created_at:
+    if due.delayed_until is not None and due.delayed_until > created:
         # A delay may be cut short: by a cancellation, or by hand.
-        delayed = min(due.delayed_until, end)
-    queued = due.created_at if delayed is None else delayed
-    if due.queued_at is not None and queued <= due.queued_at <= end:
+        delayed = min(due.delayed_until, first)
+    queued = created if delayed is None else delayed
+    if due.queued_at is not None and queued <= due.queued_at <= first:
         queued = due.queued_at
-    return _Times(due.created_at, delayed, queued, started, finished, is_reversed)
+    return _Times(created, delayed, queued, started, finished, (created, started) != (due.created_at, due.started_at))
 
 
 def _run(due: RunDue, shape: Shape) -> Plan:

@@ -13,6 +13,13 @@ DIALECTS: dict[str, Dialect] = {"trigger": TriggerDialect(), "seed": SeedDialect
 """By name, as the label and the configuration spell it."""
 
 
+def dialects(metadata_key: str | None = None) -> dict[str, Dialect]:
+    """`DIALECTS`; with a key they read the traceparent that a run's metadata holds under it."""
+    if metadata_key is None:
+        return DIALECTS
+    return {"trigger": TriggerDialect(metadata_key), "seed": SeedDialect(metadata_key)}
+
+
 class _Anything(msgspec.Struct):
     """An item that nobody looks into."""
 

@@ -6,6 +6,7 @@ and no environment. Whatever its schema leaves out and a record must have makes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -33,6 +34,7 @@ from triggerdev_exporter.api.dialects.wire import (
     read_one,
     read_page,
     segment,
+    traceparent_of,
 )
 from triggerdev_exporter.clock import Instant, iso
 from triggerdev_exporter.records import (
@@ -80,6 +82,10 @@ class _Run(msgspec.Struct, rename="camel"):
     attempts: list[_Attempt] | None = None
 
 
+class _RunWithMetadata(_Run):
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class _Queue(msgspec.Struct, rename="camel"):
     name: Identity
     depth: Count
@@ -110,7 +116,7 @@ class _Deployment(msgspec.Struct, rename="camel"):
     tasks: list[_Task] | None = None
 
 
-def _run(wire: _Run) -> Run:
+def _run(wire: _Run, traceparent: str | None = None) -> Run:
     relatives = wire.related_runs
     return Run(
         id=wire.id,
@@ -123,10 +129,17 @@ def _run(wire: _Run) -> Run:
         version=clean_or_none(wire.version),
         is_test=wire.is_test is True,
         tags=tuple([clean(tag) for tag in wire.tags]) if wire.tags else (),
+        # It tells no depth, but whether there is a parent.
+        depth=0 if relatives is not None and reference(relatives.parent) is None else None,
         attempts=None if wire.attempts is None else len(wire.attempts),
         parent_id=reference(relatives.parent) if relatives else None,
         root_id=reference(relatives.root) if relatives else None,
+        traceparent=traceparent,
     )
+
+
+def _run_with_metadata(key: str, wire: _RunWithMetadata) -> Run:
+    return _run(wire, traceparent_of(wire.metadata, key))
 
 
 def _queue(wire: _Queue) -> Queue:
@@ -169,6 +182,8 @@ def _deployment(wire: _Deployment) -> Deployment:
 
 _RUNS = msgspec.json.Decoder(list[_Run] | Envelope[_Run])
 _RUN = msgspec.json.Decoder(_Run)
+_RUNS_WITH_METADATA = msgspec.json.Decoder(list[_RunWithMetadata] | Envelope[_RunWithMetadata])
+_RUN_WITH_METADATA = msgspec.json.Decoder(_RunWithMetadata)
 _QUEUES = msgspec.json.Decoder(list[_Queue] | Envelope[_Queue])
 _BATCH = msgspec.json.Decoder(_Batch)
 _SCHEDULES = msgspec.json.Decoder(list[WireSchedule] | Envelope[WireSchedule])
@@ -176,7 +191,15 @@ _DEPLOYMENTS = msgspec.json.Decoder(list[_Deployment] | Envelope[_Deployment])
 
 
 class SeedDialect:
-    """Requests as the document spells them; `calls.Dialect`."""
+    """Requests as the document spells them; `calls.Dialect`. `metadata_key`: as in `TriggerDialect`."""
+
+    def __init__(self, metadata_key: str | None = None) -> None:
+        self._read_runs: Callable[[bytes], Page[Run]] = partial(read_page, "runs", _RUNS, _run)
+        self._read_run: Callable[[bytes], Run] = partial(read_one, "run", _RUN, _run)
+        if metadata_key is not None:
+            record = partial(_run_with_metadata, metadata_key)
+            self._read_runs = partial(read_page, "runs", _RUNS_WITH_METADATA, record)
+            self._read_run = partial(read_one, "run", _RUN_WITH_METADATA, record)
 
     @property
     def name(self) -> str:
@@ -188,10 +211,10 @@ class SeedDialect:
             params.extend(("filter[status]", status) for status in OPEN_FILTER)
         if cursor:
             params.append(("page[after]", cursor))
-        return Call("runs", "/api/v1/runs", partial(read_page, "runs", _RUNS, _run), tuple(params))
+        return Call("runs", "/api/v1/runs", self._read_runs, tuple(params))
 
     def run(self, run_id: str) -> Call[Run]:
-        return Call("run", f"/api/v1/runs/{segment(run_id)}", partial(read_one, "run", _RUN, _run))
+        return Call("run", f"/api/v1/runs/{segment(run_id)}", self._read_run)
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         return Call("run", f"/api/v1/runs/{segment(run_id)}", read_run_error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -25,6 +26,7 @@ from triggerdev_exporter.api.dialects.wire import (
     read_page,
     records,
     segment,
+    traceparent_of,
 )
 from triggerdev_exporter.api.dialects.wire import decode as decode_wire
 from triggerdev_exporter.clock import Instant
@@ -96,6 +98,10 @@ class _Run(msgspec.Struct, rename="camel"):
     batch_id: str | None = None
     attempt_count: Count | None = None
     related_runs: Relatives | None = None
+
+
+class _RunWithMetadata(_Run):
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Queue(msgspec.Struct, rename="camel"):
@@ -189,7 +195,7 @@ class _Rows(msgspec.Struct):
     results: list[_Row]
 
 
-def _run(wire: _Run) -> Run:
+def _run(wire: _Run, traceparent: str | None = None) -> Run:
     relatives = wire.related_runs
     return Run(
         id=wire.id,
@@ -213,7 +219,12 @@ def _run(wire: _Run) -> Run:
         attempts=wire.attempt_count,
         parent_id=reference(relatives.parent) if relatives else None,
         root_id=reference(relatives.root) if relatives else None,
+        traceparent=traceparent,
     )
+
+
+def _run_with_metadata(key: str, wire: _RunWithMetadata) -> Run:
+    return _run(wire, traceparent_of(wire.metadata, key))
 
 
 def reference(wire: Reference | None) -> str | None:
@@ -314,6 +325,8 @@ def _enrichment(wire: _Row) -> Enrichment:
 
 _RUNS = msgspec.json.Decoder(list[_Run] | Envelope[_Run])
 _RUN = msgspec.json.Decoder(_Run)
+_RUNS_WITH_METADATA = msgspec.json.Decoder(list[_RunWithMetadata] | Envelope[_RunWithMetadata])
+_RUN_WITH_METADATA = msgspec.json.Decoder(_RunWithMetadata)
 _QUEUES = msgspec.json.Decoder(list[_Queue] | Envelope[_Queue])
 _BATCH = msgspec.json.Decoder(_Batch)
 _SCHEDULES = msgspec.json.Decoder(list[WireSchedule] | Envelope[WireSchedule])
@@ -330,7 +343,18 @@ def _read_rows(body: bytes) -> tuple[Enrichment, ...]:
 
 
 class TriggerDialect:
-    """Requests as a real server understands them; `calls.Dialect`."""
+    """Requests as a real server understands them; `calls.Dialect`.
+
+    With a `metadata_key`, runs tell the traceparent that their metadata holds under it; without, metadata is not read.
+    """
+
+    def __init__(self, metadata_key: str | None = None) -> None:
+        self._read_runs: Callable[[bytes], Page[Run]] = partial(read_page, "runs", _RUNS, _run)
+        self._read_run: Callable[[bytes], Run] = partial(read_one, "run", _RUN, _run)
+        if metadata_key is not None:
+            record = partial(_run_with_metadata, metadata_key)
+            self._read_runs = partial(read_page, "runs", _RUNS_WITH_METADATA, record)
+            self._read_run = partial(read_one, "run", _RUN_WITH_METADATA, record)
 
     @property
     def name(self) -> str:
@@ -343,10 +367,10 @@ class TriggerDialect:
             params.append(("filter[status]", OPEN_FILTER))
         if cursor:
             params.append(("page[after]", cursor))
-        return Call("runs", "/api/v1/runs", partial(read_page, "runs", _RUNS, _run), tuple(params))
+        return Call("runs", "/api/v1/runs", self._read_runs, tuple(params))
 
     def run(self, run_id: str) -> Call[Run]:
-        return Call("run", f"/api/v3/runs/{segment(run_id)}", partial(read_one, "run", _RUN, _run))
+        return Call("run", f"/api/v3/runs/{segment(run_id)}", self._read_run)
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         return Call("run", f"/api/v3/runs/{segment(run_id)}", read_run_error)

@@ -17,6 +17,7 @@ import msgspec
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.errors import Unreadable
 from triggerdev_exporter.records import Page
+from triggerdev_exporter.spans.context import read_traceparent
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -167,6 +168,20 @@ def _whole(amount: float, unit: float) -> int | None:
     if not scaled <= _LARGEST * 1e3:
         raise Unwritable("a number out of range")
     return round(scaled)
+
+
+_METADATA = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+
+
+def traceparent_of(metadata: msgspec.Raw, key: str) -> str | None:
+    """The traceparent that stands in a run's metadata under `key`; whatever is no such thing is as good as none."""
+    try:
+        held = _METADATA.decode(metadata).get(key)
+        text = "" if held is None else _TEXT.decode(held)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return text if read_traceparent(text) is not None else None
 
 
 def clean(text: str) -> str:
