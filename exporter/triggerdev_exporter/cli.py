@@ -94,6 +94,20 @@ def metrics(format_: str) -> None:
     click.echo(catalogue.markdown() if format_ == "markdown" else catalogue.as_json(), nl=False)
 
 
+@cli.group()
+def assets() -> None:
+    """Dashboards, rules and provisioning, out of the program."""
+
+
+@assets.command("export")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def assets_export(folder: Path) -> None:
+    """Write Grafana's dashboards and provisioning, rules for Prometheus and runbooks into DIR."""
+    from triggerdev_exporter.commands.assets import export_assets
+
+    export_assets(folder)
+
+
 @cli.command()
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9925", show_default=True)
 @click.option(
