@@ -12,6 +12,7 @@ from operated_stage import Operated
 from outbox_stage import Scripted
 from story import Daemon, Story, tell
 from triggerdev_alerts.alert import Alert
+from triggerdev_alerts.conditions.catalogue import shown
 from triggerdev_alerts.rules.model import Rule
 from triggerdev_alerts.signals import Evidence, Wanted
 from triggerdev_exporter.clock import MINUTE, Instant
@@ -34,7 +35,8 @@ class Paged(Operated):
 
     def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
         window = rule.window or 15 * MINUTE
-        return self.witness.evidence(Wanted(rule.when.type, alert.target, alert.labels, window), now)
+        wanted = Wanted(rule.when.type, alert.target, alert.labels, window, statuses=shown(rule.when))
+        return self.witness.evidence(wanted, now)
 
     async def let(self, seconds: float, *, step: float = 30.0) -> None:
         await self.story.let(self.daemon, seconds, step=step)

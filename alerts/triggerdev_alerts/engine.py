@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from triggerdev_alerts.alert import Alert, Change, Reason, Transition
 from triggerdev_alerts.book import ClockEntry, Draft, Kind, RuleEntry
+from triggerdev_alerts.conditions.catalogue import shown
 from triggerdev_alerts.evaluation.evaluator import Cache, evaluate, retire, shifted
 from triggerdev_alerts.evaluation.ticks import latest_tick, missed, next_tick, offset
 from triggerdev_alerts.instants import SECOND, Instant
@@ -243,6 +244,9 @@ class Engine:
             target=alert.target,
             labels=alert.labels,
             window=rule.window or EVIDENCE_WINDOW,
+            where=rule.when.where,
+            statuses=shown(rule.when),
+            older_than=rule.when.millis("older_than") if rule.when.type == "stuck_runs" else 0,
             errors=rule.evidence.top_errors,
             runs=rule.evidence.failing_runs,
             texts=rule.evidence.errors,

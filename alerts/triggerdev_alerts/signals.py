@@ -10,9 +10,10 @@ exporter's `readings/`; a test tells which is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from triggerdev_alerts.instants import MINUTE, Instant
@@ -184,6 +185,19 @@ class Where:
     tag: tuple[str, ...] = ()
     include_test: bool = False
 
+    def admits(self, *, task: str, version: str, queue: str | None, tags: Collection[str]) -> bool:
+        """Whether such a run is inside. A queue that is not told is in doubt."""
+        return (
+            _any(self.task, task)
+            and _any(self.version, version)
+            and (queue is None or _any(self.queue, queue))
+            and (not self.tag or any(_any(self.tag, tag) for tag in tags))
+        )
+
+
+def _any(globs: tuple[str, ...], value: str) -> bool:
+    return not globs or any(fnmatchcase(value, glob) for glob in globs)
+
 
 EVERYTHING = Where()
 
@@ -289,7 +303,7 @@ class ErrorCount:
     name: str
     message: str
     count: int
-    """In the runs that were looked at."""
+    """In the runs of the window, or in those of them that were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,10 +339,27 @@ class Wanted:
     labels: tuple[tuple[str, str], ...]
     window: int
     """Milliseconds to look back."""
+    where: Where = EVERYTHING
+    """What the rule is narrowed to."""
+    statuses: tuple[str, ...] = ()
+    """The runs that are shown are in one of these, or ended in one; none: no runs are."""
+    older_than: int = 0
+    """Milliseconds: only open runs that are in their status for longer."""
     errors: int = 3
     runs: int = 5
     texts: str = "message"
     """``message``, ``name`` (no error texts leave) or ``off``."""
+
+    def concerns(self, *, task: str, version: str, queue: str | None, tags: Collection[str] = ()) -> bool:
+        """Whether such a run is of the series. A label that is not there says nothing, nor does an untold queue."""
+        labels = dict(self.labels)
+        return (
+            labels.get("task", task) == task
+            and labels.get("version", version) == version
+            and (queue is None or labels.get("queue", queue) == queue)
+            and ("tag" not in labels or labels["tag"] in tags)
+            and self.where.admits(task=task, version=version, queue=queue, tags=tags)
+        )
 
 
 class Witness(Protocol):

@@ -64,6 +64,14 @@ class RunError(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Errors of one task that the server takes for the same, and how often it counted them in the time asked for."""
+
+    task: str
+    error: RunError
+    count: int
+
+
 class Enrichment(msgspec.Struct, frozen=True, kw_only=True):
     """What TRQL adds to a run that the ledger already knows. It is never a reason to count a run."""
 

@@ -11,7 +11,17 @@ from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
 from triggerdev_exporter.api.dialects.wire import clean
 from triggerdev_exporter.api.meter import ENDPOINTS
 from triggerdev_exporter.errors import Unreadable
-from triggerdev_exporter.records import Batch, Deployment, Enrichment, Page, Queue, Run, Schedule
+from triggerdev_exporter.records import (
+    Batch,
+    Deployment,
+    Enrichment,
+    ErrorGroup,
+    Page,
+    Queue,
+    Run,
+    RunError,
+    Schedule,
+)
 from triggerdev_exporter.statuses import RunStatus
 
 TRIGGER, SEED = DIALECTS["trigger"], DIALECTS["seed"]
@@ -36,6 +46,7 @@ def test_every_endpoint_is_in_the_closed_set() -> None:
         calls += [
             dialect.runs(created_from=1),
             dialect.run("r"),
+            dialect.run_error("r"),
             dialect.queues(),
             dialect.batch("b"),
             dialect.schedules(),
@@ -48,6 +59,7 @@ def test_every_endpoint_is_in_the_closed_set() -> None:
                     dialect.tokens(),
                     dialect.token("w"),
                     dialect.enrichment(),
+                    dialect.errors(seconds=60),
                 ),
             ),
         ]
@@ -98,6 +110,7 @@ def test_what_the_seed_cannot_tell() -> None:
     assert SEED.tokens() is None
     assert SEED.token("w") is None
     assert SEED.enrichment() is None
+    assert SEED.errors(seconds=60) is None
     assert (TRIGGER.name, SEED.name) == ("trigger", "seed")
 
 
@@ -381,6 +394,37 @@ def test_deployments_of_the_seed_know_their_tasks() -> None:
 def test_a_deployment_without_a_worker_has_no_tasks(worker: Any) -> None:
     call = TRIGGER.deployment_tasks("d")
     assert read(call, {"id": "d", "worker": worker}) == ()
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"errorType": "SmtpError", "errorMessage": "said 502"}, "SmtpError"),
+        ({"errorType": "BUILT_IN_ERROR", "errorMessage": "said 502"}, "Error"),
+        ({"errorType": "INTERNAL_ERROR", "errorMessage": "trigger.dev internal error (OOM)"}, "OOM"),
+        ({"errorType": None, "errorMessage": None}, "Error"),
+        ({}, "Error"),
+    ],
+)
+def test_a_group_of_errors(told: dict[str, Any], name: str) -> None:
+    call = TRIGGER.errors(seconds=900, task="a b", version="1")
+    assert call is not None
+    assert call.params == (
+        ("filter[period]", "900s"), ("page[size]", "25"), ("filter[taskIdentifier]", "a b"), ("filter[version]", "1"),
+    )  # fmt: skip
+    item = {"id": "error_1", "taskIdentifier": "a b", "count": 3, "resolvedAt": None, **told}
+    (group,) = read(call, {"data": [item], "pagination": {}}).items
+    expected = RunError(name=name, message=told.get("errorMessage") or "")
+    assert group == ErrorGroup(task="a b", error=expected, count=3)
+
+
+@pytest.mark.parametrize("item", [{}, {"taskIdentifier": "a"}, {"taskIdentifier": "a", "count": -1}, "error_1"])
+def test_a_group_that_is_none(item: Any) -> None:
+    with pytest.raises(Unreadable, match="errors: "):
+        read(TRIGGER.errors(seconds=60), {"data": [item]})
 
 
 # --- enrichment

@@ -342,8 +342,8 @@ def test_whatever_is_known_there_is_an_answer(known: dict[str, Any]) -> None:
     assert "\n" not in why.cause.says
 
 
-async def why(daemon: Daemon, task: str, **errors: RunError) -> Leaf:
-    found = sight_of(daemon.target, task, daemon.clock.now(), errors.get)
+async def why(daemon: Daemon, task: str) -> Leaf:
+    found = sight_of(daemon.target, task, daemon.clock.now())
     return explain(found).cause.leaf
 
 
@@ -366,9 +366,8 @@ async def test_what_a_watcher_gathers(tmp_path: Path) -> None:
         ]
         await story.let(daemon, 90, step=30)
         assert await why(daemon, "mail") is Leaf.FAILING
-        told = sight_of(
-            daemon.target, "mail", daemon.clock.now(), {failed[0]: RunError(name="E", message="broken")}.get
-        )
+        error = RunError(name="E", message="broken")
+        told = sight_of(daemon.target, "mail", daemon.clock.now(), lambda _, runs, __: {error: len(runs[:1])})
         assert told.errors == (ErrorCount("E", "broken", 1),)
         assert {run.id for run in told.unsuccessful} == set(failed)
         assert told.queue_name == "emails"

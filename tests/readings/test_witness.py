@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evaluation_stage
 from story import Daemon, Story, tell
-from triggerdev_alerts.signals import NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted
+from triggerdev_alerts.conditions.catalogue import shown
+from triggerdev_alerts.signals import EVERYTHING, NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted, Where
 from triggerdev_exporter.api.dialects.run_error import ERROR_CHARACTERS, read_run_error
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND
 from triggerdev_exporter.errors import Unreadable
@@ -21,8 +23,27 @@ from triggerdev_exporter.records import RunError
 from triggerdev_exporter.simulator.entities import error_of
 
 
-def wanted(condition: str = "failure_rate", window: int = 15 * MINUTE, texts: str = "message", **labels: str) -> Wanted:
-    return Wanted(condition, "prod", tuple(sorted(labels.items())), window, texts=texts)
+def wanted(
+    condition: str = "failure_rate",
+    window: int = 15 * MINUTE,
+    texts: str = "message",
+    statuses: tuple[str, ...] = (),
+    where: Where = EVERYTHING,
+    older_than: int = 0,
+    **labels: str,
+) -> Wanted:
+    """What the engine asks for, with the condition's own statuses if none are given."""
+    rule = evaluation_stage.condition(condition, **({"status": statuses} if statuses else {}))
+    return Wanted(
+        condition,
+        "prod",
+        tuple(sorted(labels.items())),
+        window,
+        where=where,
+        statuses=shown(rule),
+        older_than=older_than,
+        texts=texts,
+    )
 
 
 def fail(story: Story, task: str = "mail", status: str = "FAILED", **more: object) -> str:
@@ -78,8 +99,19 @@ async def test_every_dialect_names_the_runs(tmp_path: Path, profile: str) -> Non
         assert [link.id for link in evidence.runs] == [run]
 
 
-async def test_what_cannot_be_had_is_left_out(tmp_path: Path) -> None:
+async def test_a_narrowed_rule_lists_what_it_is_about(tmp_path: Path) -> None:
     async with tell(tmp_path) as story, story.daemon() as daemon:
+        await daemon.poll()
+        mine = fail(story, "billing-a", message="mine")
+        fail(story, "mail", message="not mine")
+        await story.let(daemon, 90, step=30)
+        evidence = await seen(story, daemon, wanted(where=Where(task=("billing-*",))))
+        assert [link.id for link in evidence.runs] == [mine]
+        assert evidence.errors == (ErrorCount("SmtpError", "mine", 1),)
+
+
+async def test_what_cannot_be_had_is_left_out(tmp_path: Path) -> None:
+    async with tell(tmp_path, profile="v4.4") as story, story.daemon() as daemon:
         assert LedgerWitness(daemon.targets).evidence(wanted(), story.clock.now()) == NO_EVIDENCE
         assert LedgerWitness(()).evidence(wanted(), story.clock.now()) == NO_EVIDENCE
         await daemon.poll()
@@ -92,7 +124,7 @@ async def test_what_cannot_be_had_is_left_out(tmp_path: Path) -> None:
 
 
 async def test_each_run_is_asked_for_once_and_closing_gives_up(tmp_path: Path) -> None:
-    async with tell(tmp_path) as story, story.daemon() as daemon:
+    async with tell(tmp_path, profile="v4.4") as story, story.daemon() as daemon:
         await daemon.poll()
         fail(story)
         await story.let(daemon, 90, step=30)
@@ -118,8 +150,13 @@ async def test_open_runs_and_queues(tmp_path: Path) -> None:
         story.clock.advance(30)
         young = story.world.add_run(task="mail", status="QUEUED", queue="emails")
         await story.let(daemon, 90, step=30)
-        stuck = await seen(story, daemon, wanted("stuck_runs", task="mail"))
+        both = wanted("stuck_runs", statuses=("EXECUTING", "QUEUED"), task="mail")
+        stuck = await seen(story, daemon, both)
         assert [(link.id, link.status) for link in stuck.runs] == [(old, "EXECUTING"), (young, "QUEUED")]
+        executing = await seen(story, daemon, wanted("stuck_runs", task="mail"))
+        assert [link.id for link in executing.runs] == [old], "only in the statuses that the rule asks for"
+        queued = wanted("stuck_runs", statuses=("QUEUED",), older_than=HOUR, task="mail")
+        assert (await seen(story, daemon, queued)).runs == (), "nor those that are not stuck yet"
         assert [link.id for link in (await seen(story, daemon, wanted("slow_runs", task="mail"))).runs] == [old]
         (why,) = stuck.notes
         assert why == "why: Its queue emails is paused. One run waits for 2 min."

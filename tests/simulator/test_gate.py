@@ -25,6 +25,7 @@ PATHS = {
     "current_deployment": "/api/v1/deployments/current",
     "tokens": "/api/v1/waitpoints/tokens",
     "token": "/api/v1/waitpoints/tokens/waitpoint_x",
+    "errors": "/api/v1/errors",
     "query": "/api/v1/query",
 }
 

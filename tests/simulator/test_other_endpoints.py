@@ -194,3 +194,32 @@ async def test_three_queries_at_a_time(open_simulator: Open, profile: str, statu
     assert told == status
     assert "query concurrency of 3" in body["error"]
     assert int(client.headers["x-ratelimit-remaining"]) > 0
+
+
+async def test_errors_are_counted_by_group_the_most_frequent_first(client: Client) -> None:
+    world = client.running.world
+    for task, message, ago in (("a", "x", 0), ("a", "x", 10), ("a", "y", 0), ("b", "x", 0), ("a", "x", 25 * 60)):
+        error = {"name": "SmtpError", "message": message}
+        world.add_run(task=task, status="FAILED", created_at=START - ago * MINUTE, error=error)
+    world.add_run(task="a", status="COMPLETED")
+    _, body = await client.ask("/api/v1/errors")
+    assert (len(body["data"]), body["pagination"]) == (3, {})
+    first = body["data"][0]
+    assert (first["taskIdentifier"], first["errorMessage"], first["count"]) == ("a", "x", 2)
+    assert first["id"] == f"error_{first['fingerprint']}"
+    assert (first["errorType"], first["status"], first["resolvedAt"]) == ("SmtpError", "unresolved", None)
+    runs = (await client.ask(f"/api/v1/runs?filter[error]={first['id']}"))[1]["data"]
+    assert len(runs) == 3, "a group's runs of all time"
+    _, body = await client.ask("/api/v1/errors?filter[period]=5m&filter[taskIdentifier]=a")
+    assert [one["count"] for one in body["data"]] == [1, 1]
+    _, one = await client.ask("/api/v1/errors?page[size]=1")
+    _, two = await client.ask(f"/api/v1/errors?page[size]=2&page[after]={one['pagination']['next']}")
+    assert len({each["id"] for each in (*one["data"], *two["data"])}) == 3
+    assert (await client.ask("/api/v1/errors?filter[status]=solved"))[0] == 400
+    assert (await client.ask("/api/v1/errors?filter[status]=ignored"))[1]["data"] == []
+
+
+async def test_older_servers_have_no_list_of_errors(open_simulator: Open) -> None:
+    for profile in ("v4.4", "seed"):
+        client = await open_simulator(profile=profile)
+        assert (await client.ask("/api/v1/errors"))[0] == 404

@@ -73,6 +73,8 @@ class ConditionType:
     """About alerting itself: read once for the target `signals.SELF`, and not offered by whoever watches."""
     says_one: str = ""
     """Like `says`, where the value is 1 and the plural would read badly."""
+    shows: tuple[str, ...] = ()
+    """In which statuses the runs are that an alert lists, where no key ``status`` says."""
     limit: str = ""
     """How the threshold is told behind `says`; empty where that would say nothing new. Left out if it is 0."""
 
@@ -221,6 +223,7 @@ _ROWS = (
         Absent.ZERO,
         ("task",),
         says_one="the last run failed",
+        shows=FAILURES,
         limit="above {threshold}",
     ),
     ConditionType(
@@ -235,6 +238,7 @@ _ROWS = (
         measures.age,
         Absent.GONE,
         ("task",),
+        shows=FAILURES,
         limit="limit {threshold}",
     ),
     ConditionType(
@@ -281,6 +285,7 @@ _ROWS = (
         measures.level_unless_paused,
         Absent.ZERO,
         ("queue",),
+        shows=("QUEUED",),
         limit="above {threshold}",
     ),
     ConditionType(
@@ -366,6 +371,7 @@ _ROWS = (
         Absent.ZERO,
         ("task",),
         says_one="1 run executes for more than {times} times the usual",
+        shows=("EXECUTING",),
     ),
     ConditionType(
         "duration",
@@ -428,6 +434,7 @@ _ROWS = (
         measures.expired,
         Absent.ZERO,
         _RUN,
+        shows=("EXPIRED",),
         limit="above {threshold}",
     ),
     ConditionType(
@@ -682,3 +689,8 @@ _ROWS = (
 )
 
 CONDITIONS: dict[str, ConditionType] = {row.name: row for row in _ROWS}
+
+
+def shown(condition: Condition) -> tuple[str, ...]:
+    """In which statuses the runs are that an alert of it lists."""
+    return condition.words("status") if "status" in condition.values else CONDITIONS[condition.type].shows

@@ -9,7 +9,6 @@ from triggerdev_alerts.history.thing_signals import sights_at
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.signals import FAILURES, NO_EVIDENCE, SUCCESSES, ErrorCount, Evidence, RunLink, Wanted
 
-_ABOUT_OPEN_RUNS = ("stuck_runs", "slow_runs", "queue_age")
 _ABOUT_QUEUES = ("queue_depth", "queue_age", "queue_stalled", "queue_saturated", "queue_paused")
 
 
@@ -27,36 +26,38 @@ class StoryWitness:
         if target is None:
             return NO_EVIDENCE
         labels = dict(wanted.labels)
-        runs = [run for run in target.runs if run.is_visible(at) and not run.is_test and _concerns(run, labels)]
-        shown = _open(runs, at) if wanted.condition in _ABOUT_OPEN_RUNS else _failed(runs, wanted.window, at)
+        runs = [run for run in target.runs if run.is_visible(at) and _concerns(run, wanted)]
+        shown = [*_open(runs, wanted, at), *_ended(runs, wanted, at)]
         notes = _queue_notes(target, labels, at) if wanted.condition in _ABOUT_QUEUES else ()
         return Evidence(
             errors=_errors(shown, wanted) if wanted.texts != "off" else (),
             runs=tuple(RunLink(run.id, run.url, _status(run, at)) for run in shown[: wanted.runs]),
-            since_version=_first_bad(runs, wanted.window, at),
+            since_version=_first_bad(runs, wanted, at),
             notes=notes,
         )
 
 
-def _concerns(run: StoryRun, labels: dict[str, str]) -> bool:
-    """Whether the run belongs to the series; a label that is not there says nothing."""
-    return (
-        labels.get("task", run.task) == run.task
-        and labels.get("version", run.version) == run.version
-        and ("queue" not in labels or run.queue is None or labels["queue"] == run.queue)
-        and ("tag" not in labels or labels["tag"] in run.tags)
+def _concerns(run: StoryRun, wanted: Wanted) -> bool:
+    """Whether the run belongs to the series."""
+    return (wanted.where.include_test or not run.is_test) and wanted.concerns(
+        task=run.task, version=run.version, queue=run.queue, tags=run.tags
     )
 
 
-def _failed(runs: list[StoryRun], window: int, at: Instant) -> list[StoryRun]:
-    """Failures of the window, the newest first."""
-    mine = [run for run in runs if run.finished is not None and at - window < run.finished <= at]
-    return sorted((run for run in mine if run.ending in FAILURES), key=lambda run: (-(run.finished or 0), run.id))
+def _ended(runs: list[StoryRun], wanted: Wanted, at: Instant) -> list[StoryRun]:
+    """Runs that ended as asked for in the window, the newest first."""
+    mine = [run for run in runs if run.finished is not None and at - wanted.window < run.finished <= at]
+    return sorted(
+        (run for run in mine if run.ending in wanted.statuses), key=lambda run: (-(run.finished or 0), run.id)
+    )
 
 
-def _open(runs: list[StoryRun], at: Instant) -> list[StoryRun]:
-    """Open runs, those that wait longest first."""
-    return sorted((run for run in runs if run.open_status(at)), key=lambda run: (run.since(at), run.id))
+def _open(runs: list[StoryRun], wanted: Wanted, at: Instant) -> list[StoryRun]:
+    """Open runs as asked for, those that wait longest first."""
+    mine = [run for run in runs if run.open_status(at) in wanted.statuses]
+    if wanted.older_than:
+        mine = [run for run in mine if at - run.since(at) > wanted.older_than]
+    return sorted(mine, key=lambda run: (run.since(at), run.id))
 
 
 def _status(run: StoryRun, at: Instant) -> str:
@@ -71,8 +72,8 @@ def _errors(runs: list[StoryRun], wanted: Wanted) -> tuple[ErrorCount, ...]:
     return tuple(ErrorCount(name, message, count) for (name, message), count in ordered[: wanted.errors])
 
 
-def _first_bad(runs: list[StoryRun], window: int, at: Instant) -> str:
-    failed = {run.version for run in _failed(runs, window, at)}
+def _first_bad(runs: list[StoryRun], wanted: Wanted, at: Instant) -> str:
+    failed = {run.version for run in _ended(runs, wanted, at) if run.ending in FAILURES}
     if len(failed) != 1:
         return ""
     (version,) = failed

@@ -12,6 +12,7 @@ from triggerdev_exporter.records import (
     Batch,
     Deployment,
     Enrichment,
+    ErrorGroup,
     Page,
     Queue,
     Run,
@@ -68,6 +69,10 @@ class Dialect(Protocol):
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         """Why a run failed, as it told; ``None`` if it told nothing."""
+        ...
+
+    def errors(self, *, seconds: int, task: str = "", version: str = "") -> Call[Page[ErrorGroup]] | None:
+        """The most frequent errors of the last `seconds`, of one task or version if they are named."""
         ...
 
     def queues(self, cursor: str | None = None) -> Call[Page[Queue]]: ...

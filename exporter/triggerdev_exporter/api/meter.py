@@ -18,6 +18,7 @@ ENDPOINTS: tuple[str, ...] = (
     "tokens",
     "token",
     "query",
+    "errors",
     "probe",
 )
 """The closed set of the label ``endpoint``."""

@@ -26,8 +26,8 @@ from triggerdev_exporter.records import Queue, RunError
 from triggerdev_exporter.statuses import RunStatus
 from triggerdev_exporter.target import Target
 
-ErrorsOf = Callable[[str], RunError | None]
-"""The error of a run by its id, if it was retrieved for an alert."""
+ErrorsOf = Callable[[Target, Sequence[Ended], Instant], Mapping[RunError, int]]
+"""How often each error was seen in runs of one task, as far as somebody asked for an alert."""
 MOST_ERRORS = 3
 SEEN_LATELY = 10
 """Failing runs whose errors are counted."""
@@ -147,7 +147,7 @@ def known_tasks(target: Target) -> set[str]:
     return told.union(ledger.tasks, (task for task, ids in ledger.schedules_by_task.items() if ids))
 
 
-def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lambda _: None) -> TaskSight:
+def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lambda *_: {}) -> TaskSight:
     """What is known at `now` (our clock)."""
     at = target.client.meter.server_now(now)
     unseen = {name: unseen_of(target, name, now) for name in ("runs", "queues", "schedules")}
@@ -184,7 +184,7 @@ def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lamb
         lately=lately(course(ledger, span_of(ledger, at), task)),
         unsuccessful=unsuccessful,
         since_version=_first_bad(ledger, task, failures, facts.consecutive_failures),
-        errors=_errors(failures or unsuccessful, errors_of),
+        errors=_errors(errors_of(target, (failures or unsuccessful)[:SEEN_LATELY], now)),
         schedules=tuple(_schedules(target, ledger, task)),
         version=facts.version or "",
         deployed_version="" if deployment is None else deployment.version,
@@ -254,9 +254,10 @@ def _first_bad(ledger: Ledger, task: str, failures: Sequence[Ended], in_a_row: i
     return version if older else ""
 
 
-def _errors(runs: Sequence[Ended], errors_of: ErrorsOf) -> tuple[ErrorCount, ...]:
-    told = [error for run in runs[:SEEN_LATELY] if (error := errors_of(run.id)) is not None]
-    counts = Counter((normalised(error.name), normalised(error.message)) for error in told)
+def _errors(told: Mapping[RunError, int]) -> tuple[ErrorCount, ...]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for error, count in told.items():
+        counts[normalised(error.name), normalised(error.message)] += count
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ErrorCount(name, message, count) for (name, message), count in ordered[:MOST_ERRORS])
 

@@ -1,7 +1,8 @@
 """`LedgerWitness`: what a tired person looks at first: failing runs, their errors, what a queue holds.
 
-Runs come from the ledger's memory; their errors are retrieved in the background when a rule begins to hold, a few a
-time and within the target's share, and are kept in memory only. Whoever asks gets what is known by now.
+Runs come from the ledger's memory. Their errors are asked for in the background when a rule begins to hold, within the
+target's share: as the server's own list, or where it has none from the latest runs, one by one. They are kept in memory
+only. Whoever asks gets what is known by now.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from triggerdev_alerts.conditions.catalogue import CONDITIONS
-from triggerdev_alerts.signals import FAILURES, NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted
+from triggerdev_alerts.signals import NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted
 from triggerdev_exporter.api.calls import Priority
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.errors import ApiError, StateError
 from triggerdev_exporter.ledger.facts import OpenRun
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.recent import Ended
+from triggerdev_exporter.readings.error_lists import ErrorLists
 from triggerdev_exporter.readings.error_texts import normalised
 from triggerdev_exporter.readings.task_sight import knows, sight_of
 from triggerdev_exporter.readings.why import FAILURES as FAILING
@@ -34,13 +36,11 @@ KEPT_ERRORS = 2_000
 AT_A_TIME = 4
 """Series that are looked into at once; more are looked into when they are told again."""
 
-ABOUT_OPEN_RUNS = frozenset({"stuck_runs", "slow_runs", "queue_age"})
 ABOUT_QUEUES = frozenset({"queue_depth", "queue_age", "queue_stalled", "queue_saturated", "queue_paused"})
-ABOUT_FAILURES = frozenset({"failure_rate", "failure_count", "consecutive_failures", "no_success"})
 
 OWN_QUEUE = "task/"
 SAID_BY_ITSELF: dict[str, frozenset[Leaf]] = {
-    **dict.fromkeys(ABOUT_FAILURES, FAILING),
+    **dict.fromkeys(("failure_rate", "failure_count", "consecutive_failures", "no_success"), FAILING),
     "no_runs": frozenset({Leaf.NOT_TRIGGERED}),
     "missed_schedule": frozenset({Leaf.LATE_SCHEDULE}),
     "slow_runs": frozenset({Leaf.SLOW}),
@@ -60,6 +60,7 @@ class LedgerWitness:
         self._targets = targets if callable(targets) else lambda: targets
         self._errors: dict[str, RunError | None] = {}
         """By run id; ``None``: it tells none."""
+        self._lists = ErrorLists()
         self._under_way: dict[Wanted, asyncio.Task[None]] = {}
 
     def prepare(self, wanted: Wanted) -> None:
@@ -67,9 +68,10 @@ class LedgerWitness:
         target = self._target(wanted.target)
         if target is None or wanted.texts == "off" or not wanted.errors or wanted in self._under_way:
             return
-        missing = [run.id for run in _failed(target, wanted, target.server_now()) if run.id not in self._errors]
-        if missing and len(self._under_way) < AT_A_TIME:
-            task = asyncio.get_running_loop().create_task(self._look_into(target, missing[:LOOKED_AT]))
+        ended = _ended(target, wanted, target.server_now())
+        missing = [run.id for run in ended if run.id not in self._errors]
+        if (missing or (ended and self._lists.may_tell(target, wanted))) and len(self._under_way) < AT_A_TIME:
+            task = asyncio.get_running_loop().create_task(self._look_into(target, wanted, missing[:LOOKED_AT]))
             self._under_way[wanted] = task
             task.add_done_callback(lambda _: self._under_way.pop(wanted, None))
 
@@ -84,9 +86,10 @@ class LedgerWitness:
         """Wait until everything that was begun is known."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    def error_of(self, run_id: str) -> RunError | None:
-        """The error of a run, if it was looked at for an alert."""
-        return self._errors.get(run_id)
+    def errors_in(self, target: Target, runs: Sequence[Ended], at: Instant) -> Counter[RunError]:
+        """How often each error was seen in runs of one task, as far as an alert wanted to know."""
+        listed = self._lists.of_task(target.name, runs[0].task, at) if runs else Counter()
+        return listed or self._retrieved(runs)
 
     def evidence(self, wanted: Wanted, at: Instant) -> Evidence:
         """What is known by now, as of `at` (our time)."""
@@ -94,20 +97,22 @@ class LedgerWitness:
         if target is None:
             return NO_EVIDENCE
         server_at = target.client.meter.server_now(at)
-        failed = _failed(target, wanted, server_at)
-        if wanted.condition in ABOUT_OPEN_RUNS:
-            links = [RunLink(name, run_url(target, name), run.status.value) for name, run in _open(target, wanted)]
-        else:
-            links = [RunLink(run.id, run_url(target, run.id), run.status) for run in failed]
+        ended = _ended(target, wanted, server_at)
+        links = [
+            *(RunLink(name, run_url(target, name), run.status.value) for name, run in _open(target, wanted, server_at)),
+            *(RunLink(run.id, run_url(target, run.id), run.status) for run in ended),
+        ]
         return Evidence(
-            errors=self._counted(failed, wanted),
+            errors=self._counted(ended, wanted, at),
             runs=tuple(links[: wanted.runs]),
-            since_version=_first_bad(target, failed),
+            since_version=_first_bad(target, ended),
             notes=(*_notes(target, wanted), *self._why(target, wanted, at)),
         )
 
-    async def _look_into(self, target: Target, run_ids: Sequence[str]) -> None:
+    async def _look_into(self, target: Target, wanted: Wanted, run_ids: Sequence[str]) -> None:
         try:
+            if self._lists.may_tell(target, wanted) and await self._lists.ask(target, wanted):
+                return
             dialect, _ = await target.open()
             for run_id in run_ids:
                 if not target.client.allowance(Priority.SETTLE):
@@ -127,22 +132,23 @@ class LedgerWitness:
         task = labels.get("task") or (queue.removeprefix(OWN_QUEUE) if queue.startswith(OWN_QUEUE) else "")
         if not task or not knows(target, task):
             return ()
-        cause = explain(sight_of(target, task, at, self.error_of)).cause
+        cause = explain(sight_of(target, task, at, self.errors_in)).cause
         told = SAID_BY_ITSELF.get(wanted.condition, frozenset()) | WELL | UNSURE
         return () if cause.leaf in told else (f"why: {cause.says}",)
 
-    def _counted(self, failed: Sequence[Ended], wanted: Wanted) -> tuple[ErrorCount, ...]:
-        """Kinds of errors, the most frequent first, in the runs that were looked at."""
+    def _counted(self, ended: Sequence[Ended], wanted: Wanted, at: Instant) -> tuple[ErrorCount, ...]:
+        """Kinds of errors, the most frequent first: of all runs, or of those that were looked at."""
         if wanted.texts == "off":
             return ()
-        told = (self._errors.get(run.id) for run in failed[:LOOKED_AT])
-        counts = Counter(
-            (normalised(error.name), normalised(error.message) if wanted.texts == "message" else "")
-            for error in told
-            if error is not None
-        )
+        told = self._lists.told(wanted, at) or self._retrieved(ended[:LOOKED_AT])
+        counts: Counter[tuple[str, str]] = Counter()
+        for error, count in told.items():
+            counts[normalised(error.name), normalised(error.message) if wanted.texts == "message" else ""] += count
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return tuple(ErrorCount(name, message, count) for (name, message), count in ordered[: wanted.errors])
+
+    def _retrieved(self, runs: Sequence[Ended]) -> Counter[RunError]:
+        return Counter(error for run in runs if (error := self._errors.get(run.id)) is not None)
 
     def _target(self, name: str) -> Target | None:
         return next((target for target in self._targets() if target.name == name), None)
@@ -157,37 +163,35 @@ def run_url(target: Target, run_id: str) -> str:
     return f"{origin}/projects/v3/{coverage.project}/runs/{run_id}"
 
 
-def _failed(target: Target, wanted: Wanted, at: Instant) -> list[Ended]:
-    """Runs of the series that ended badly in the window, the latest first."""
+def _ended(target: Target, wanted: Wanted, at: Instant) -> list[Ended]:
+    """Runs of the series that ended as asked for in the window, the latest first."""
     ledger = target.ledger
-    statuses = ("EXPIRED",) if wanted.condition == "expired_runs" else FAILURES
-    if ledger is None or wanted.condition not in ABOUT_FAILURES | {"expired_runs"}:
+    if ledger is None or not wanted.statuses:
         return []
-    labels = dict(wanted.labels)
     found = [
         run
         for run in ledger.recent.unsuccessful()
-        if run.status in statuses
+        if run.status in wanted.statuses
         and at - wanted.window < run.finished_at <= at
-        and _concerns(labels, task=run.task, version=run.version, queue=_queue(ledger, run.task, run.queue))
-        and ("tag" not in labels or labels["tag"] in run.tags)
+        and wanted.concerns(
+            task=run.task, version=run.version, queue=_queue(ledger, run.task, run.queue), tags=run.tags
+        )
     ]
     return sorted(found, key=lambda run: (-run.finished_at, run.id))
 
 
-def _open(target: Target, wanted: Wanted) -> list[tuple[str, OpenRun]]:
-    """Open runs of the series, those that wait longest first."""
+def _open(target: Target, wanted: Wanted, at: Instant) -> list[tuple[str, OpenRun]]:
+    """Open runs of the series as asked for, those that wait longest first."""
     ledger = target.ledger
-    if ledger is None:
+    if ledger is None or not wanted.statuses:
         return []
-    labels = dict(wanted.labels)
-    statuses = {"slow_runs": ("EXECUTING",), "queue_age": ("QUEUED",)}.get(wanted.condition)
     found = [
         (run_id, run)
         for run_id, run in ledger.runs.items()
-        if not run.is_test
-        and (statuses is None or run.status.value in statuses)
-        and _concerns(labels, task=run.task, version=run.version or "", queue=_queue(ledger, run.task, run.queue))
+        if run.status.value in wanted.statuses
+        and (wanted.where.include_test or not run.is_test)
+        and (not wanted.older_than or at - run.since > wanted.older_than)
+        and wanted.concerns(task=run.task, version=run.version or "", queue=_queue(ledger, run.task, run.queue))
     ]
     return sorted(found, key=lambda item: (item[1].since, item[0]))
 
@@ -197,15 +201,6 @@ def _queue(ledger: Ledger, task: str, told: str | None) -> str | None:
         return told
     facts = ledger.tasks.get(task)
     return None if facts is None else facts.queue
-
-
-def _concerns(labels: dict[str, str], *, task: str, version: str, queue: str | None) -> bool:
-    """Whether a run belongs to the series. A label that is not there says nothing, nor does an untold queue."""
-    return (
-        labels.get("task", task) == task
-        and labels.get("version", version) == version
-        and (queue is None or labels.get("queue", queue) == queue)
-    )
 
 
 def _first_bad(target: Target, failed: Sequence[Ended]) -> str:

@@ -21,6 +21,7 @@ ENDPOINTS = (
     "tokens",
     "token",
     "query",
+    "errors",
 )
 
 

@@ -19,6 +19,8 @@ class Profile:
     """``taskKind`` and ``region`` on runs, and their filters (v4.5.0)."""
     current_deployment: bool = True
     """``GET /api/v1/deployments/current`` (v4.5.0)."""
+    errors: bool = True
+    """``GET /api/v1/errors`` (v4.5.0)."""
     environment_buckets: bool = True
     """One rate bucket an environment (v4.5.10); else one an Authorization header."""
     deployment_bucket: bool = True
@@ -38,6 +40,7 @@ PROFILES: dict[str, Profile] = {
         ascending_backward=False,
         kind_and_region=False,
         current_deployment=False,
+        errors=False,
         environment_buckets=False,
         deployment_bucket=False,
         query_busy_status=400,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +16,7 @@ import msgspec
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.simulator.entities import Run
+from triggerdev_exporter.simulator.error_groups import error_id
 from triggerdev_exporter.simulator.index import Place, ascend, descend
 from triggerdev_exporter.simulator.world import World
 
@@ -66,14 +66,6 @@ class RunPage:
     runs: list[Run]
     next: Place | None
     previous: Place | None
-
-
-def error_id(run: Run) -> str | None:
-    """The id of the group of errors that a run belongs to."""
-    if run.error is None:
-        return None
-    words = f"{run.task}\0{run.error.get('name')}\0{run.error['message']}"
-    return "error_" + hashlib.blake2b(words.encode(), digest_size=8).hexdigest()
 
 
 def _older(world: World, wanted: RunFilter, seen_at: Instant, below: Place | None) -> Iterator[Place]:

@@ -66,8 +66,8 @@ class Simulator:
 
     def __post_init__(self) -> None:
         rows = seed_api.ROUTES if self.profile.dialect == "seed" else trigger_api.ROUTES
-        if not self.profile.current_deployment:
-            rows = tuple(row for row in rows if row.endpoint != "current_deployment")
+        missing = {"current_deployment": not self.profile.current_deployment, "errors": not self.profile.errors}
+        rows = tuple(row for row in rows if not missing.get(row.endpoint))
         # Fixed paths come before those with a variable part.
         self._routes = [(row, row.pattern) for row in sorted(rows, key=lambda row: row.path.count("{}"))]
         self._querying = 0

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 from zoneinfo import available_timezones
 
+from triggerdev_exporter.clock import DAY
 from triggerdev_exporter.simulator import replies, trigger_views, trql
 from triggerdev_exporter.simulator.entities import Queue, Schedule, Token
+from triggerdev_exporter.simulator.error_groups import error_groups
 from triggerdev_exporter.simulator.parameters import (
     Issue,
     Refused,
@@ -26,6 +28,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 _DEPLOYMENT_STATUSES = ("PENDING", "BUILDING", "DEPLOYING", "DEPLOYED", "FAILED", "CANCELED", "TIMED_OUT")
+_ERROR_STATUSES = ("unresolved", "resolved", "ignored")
 _TOKEN_STATUSES = ("WAITING", "COMPLETED", "TIMED_OUT")
 
 
@@ -92,6 +95,37 @@ def _offset_page(
             "pagination": {"currentPage": page, "totalPages": max(pages, int(legacy)), "count": len(rows)},
         }
     )
+
+
+def errors(ask: Ask) -> Reply:
+    """Groups of errors, the most frequent first; a cursor is the id of the last one shown."""
+    values = last_values(ask.params)
+    status = values.get("filter[status]")
+    if status is not None and status not in _ERROR_STATUSES:
+        return _refusal([{"received": status, "code": "invalid_enum_value", "options": list(_ERROR_STATUSES),
+                          "path": ["filter[status]"], "message": "Invalid enum value"}])  # fmt: skip
+    try:
+        size = number(values, "page[size]", default=25, most=100)
+    except Refused as refused:
+        return _refusal(refused.issues)
+    oldest = ask.now - (period_ms(values.get("filter[period]", "1d")) or DAY)
+    newest = ask.now
+    if "filter[from]" in values or "filter[to]" in values:
+        oldest = instant(values.get("filter[from]", "")) or 0
+        newest = instant(values.get("filter[to]", "")) or newest
+    # Nobody resolves or ignores an error here.
+    found = [] if ask.faults.view_empty or status in ("resolved", "ignored") else error_groups(
+        ask.world, oldest, min(newest, ask.seen_at),
+        task=values.get("filter[taskIdentifier]"), version=values.get("filter[version]"),
+    )  # fmt: skip
+    search = values.get("filter[search]", "").lower()
+    rows = [group for group in found if search in group.message.lower()]
+    ids = [group.id for group in rows]
+    after = values.get("page[after]")
+    begin = ids.index(after) + 1 if after in ids else 0
+    shown = rows[begin : begin + size]
+    more = {"next": shown[-1].id} if begin + size < len(rows) else {}
+    return replies.json({"data": [trigger_views.error_group(group) for group in shown], "pagination": more})
 
 
 def queues(ask: Ask) -> Reply:
@@ -283,6 +317,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/deployments/{}", "deployment", deployment, guard=Guard.OLDER, limited="deployments"),
     Route("/api/v1/waitpoints/tokens", "tokens", tokens, guard=Guard.NO_SCOPES),
     Route("/api/v1/waitpoints/tokens/{}", "token", token, guard=Guard.NO_SCOPES),
+    Route("/api/v1/errors", "errors", errors, view=True),
     Route("/api/v1/query", "query", query, method="POST", view=True),
     Route("/api/v1/query/schema", "query", query_schema),
 )

@@ -10,6 +10,7 @@ from typing import Any
 from triggerdev_exporter.clock import SECOND, Instant, iso
 from triggerdev_exporter.simulator.cron import describe, next_slot
 from triggerdev_exporter.simulator.entities import Batch, Deployment, Queue, Run, Schedule, Token
+from triggerdev_exporter.simulator.error_groups import ErrorGroup
 from triggerdev_exporter.simulator.ids import friendly
 from triggerdev_exporter.simulator.life import hash_of
 from triggerdev_exporter.simulator.profiles import Profile
@@ -241,6 +242,22 @@ def one_deployment(world: World, row: Deployment) -> Json:
             ],
         }
     return told
+
+
+def error_group(row: ErrorGroup) -> Json:
+    return {
+        "id": row.id,
+        "fingerprint": row.id.removeprefix("error_"),
+        "taskIdentifier": row.task,
+        "errorType": row.type,
+        "errorMessage": row.message,
+        "status": "unresolved",
+        "count": row.count,
+        "firstSeen": iso(row.first_seen),
+        "lastSeen": iso(row.last_seen),
+        "resolvedAt": None,
+        "ignoredUntil": None,
+    }
 
 
 def _token_dates(row: Token) -> Json:

@@ -68,7 +68,7 @@ def sights(served: Watching, request: web.Request) -> list[TaskSight]:
         raise Problem(404, "not_found", _nobody_knows(task, asked))
     if witness is None:
         return [sight_of(target, task, now) for target in knowing]
-    return [sight_of(target, task, now, witness.error_of) for target in knowing]
+    return [sight_of(target, task, now, witness.errors_in) for target in knowing]
 
 
 def _nobody_knows(task: str, targets: Sequence[Target]) -> str:

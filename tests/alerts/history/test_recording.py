@@ -103,6 +103,7 @@ def test_a_recording_is_a_line_an_answer() -> None:
         '{"targets":["prod","stg"]}',
         '{"number":0,"at":2000,"target":"prod","values":[[["q"],2000]]}',
         '{"at":2000,"wanted":{"condition":"queue_depth","target":"prod","labels":[["alertname","A"]],"window":60000,'
+        '"where":{"task":[],"queue":[],"version":[],"tag":[],"include_test":false},"statuses":[],"older_than":0,'
         '"errors":3,"runs":5,"texts":"message"},"evidence":{"errors":[{"name":"E","message":"m","count":3}],'
         '"runs":[{"id":"run_1","url":"https://x.test/1","status":"FAILED"}],"since_version":"v1","notes":["a note"]}}',
     ]

@@ -41,6 +41,7 @@ from triggerdev_exporter.records import (
     Batch,
     Deployment,
     Enrichment,
+    ErrorGroup,
     Page,
     Queue,
     Run,
@@ -218,6 +219,9 @@ class SeedDialect:
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         return Call("run", f"/api/v1/runs/{segment(run_id)}", read_run_error)
+
+    def errors(self, *, seconds: int, task: str = "", version: str = "") -> Call[Page[ErrorGroup]] | None:
+        return None
 
     def queues(self, cursor: str | None = None) -> Call[Page[Queue]]:
         return Call("queues", "/api/v1/queues", partial(read_page, "queues", _QUEUES, _queue), numbered(cursor))

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from triggerdev_exporter.api.calls import Call
-from triggerdev_exporter.api.dialects.run_error import read_run_error
+from triggerdev_exporter.api.dialects.run_error import read_errors, read_run_error
 from triggerdev_exporter.api.dialects.wire import (
     Count,
     Envelope,
@@ -34,6 +34,7 @@ from triggerdev_exporter.records import (
     Batch,
     Deployment,
     Enrichment,
+    ErrorGroup,
     Page,
     Queue,
     Run,
@@ -374,6 +375,13 @@ class TriggerDialect:
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         return Call("run", f"/api/v3/runs/{segment(run_id)}", read_run_error)
+
+    def errors(self, *, seconds: int, task: str = "", version: str = "") -> Call[Page[ErrorGroup]] | None:
+        # Servers before v4.5.0 have no such list: 404.
+        narrowed = {"filter[taskIdentifier]": task, "filter[version]": version}
+        params = [("filter[period]", f"{seconds}s"), ("page[size]", "25")]
+        params += [(name, value) for name, value in narrowed.items() if value]
+        return Call("errors", "/api/v1/errors", read_errors, tuple(params))
 
     def queues(self, cursor: str | None = None) -> Call[Page[Queue]]:
         return Call("queues", "/api/v1/queues", partial(read_page, "queues", _QUEUES, _queue), numbered(cursor))
