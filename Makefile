@@ -66,11 +66,13 @@ docs: setup ## write the table of metrics, the reference of rules, the rules for
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --extra grpc --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+LOCK_GROUP := $(filter-out pyproject.toml --extra grpc,$(LOCK)) --constraint requirements/dev.txt
 # What it depends on is in dev.txt already.
-LOCK_HELM := $(patsubst 3.11,3.12,$(filter-out pyproject.toml --extra grpc,$(LOCK))) --no-deps --group helm
+LOCK_HELM := $(patsubst 3.11,3.12,$(LOCK_GROUP)) --no-deps --group helm
 lock: setup ## write requirements/*.txt anew, newest versions, with hashes
 	@$(LOCK) --upgrade --output-file requirements/runtime.txt
 	@$(LOCK) --upgrade --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	@$(LOCK_GROUP) --group build --output-file requirements/build.txt
 	@$(LOCK_HELM) --upgrade --output-file requirements/helm.txt
 
 build: setup ## the wheel, into dist/

@@ -58,6 +58,7 @@ def test_requirements_are_pins_with_hashes_and_cover_pyproject() -> None:
     wanted = dict.fromkeys(PYPROJECT["project"]["dependencies"], runtime)
     wanted |= dict.fromkeys(PYPROJECT["dependency-groups"]["dev"] + PYPROJECT["build-system"]["requires"], dev)
     wanted |= dict.fromkeys(PYPROJECT["dependency-groups"]["helm"], locked("helm.txt"))
+    wanted |= dict.fromkeys(PYPROJECT["dependency-groups"]["build"], locked("build.txt"))
     for spec, pins in wanted.items():
         name = re.split(r"[<>=\[; ]", spec)[0].lower().replace(".", "-").replace("_", "-")
         assert name in pins, f"{name} is not locked: make lock"
