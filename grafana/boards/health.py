@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boards.limits import limit, patience
 from boards.model import Board, Look, Panel, Query, Row
-from boards.promql import SCOPE, age, eq, of, own, quantile, rate, total
+from boards.promql import SCOPE, age, differs, eq, of, own, quantile, rate, total
 from boards.style import COMMON, DEPLOYED, FIRING, warn
 
 _UP = {0.0: ("down", "red"), 1.0: ("up", "green")}
@@ -262,12 +262,18 @@ _OUT = Row(
     (
         Panel(
             "Spans, sent and dropped",
-            "Spans that a collector took, and those that were given up, by reason, each minute. Spans are only sent "
-            "where an OTLP endpoint is configured; dropped ones are holes in traces, never in counters.",
+            "Spans that the collector took, each minute; those that were given up, by reason (those that sampling "
+            "leaves out are not among them); runs whose spans tell less than they should; and requests that failed. "
+            "What failed is sent again; what was dropped is a hole in a trace, never in a counter.",
             Look.LINES,
             (
                 Query(total(rate("spans_exported_total")) + " * 60", "sent"),
-                Query(total(rate("spans_dropped_total"), "reason") + " * 60", "dropped: {{reason}}"),
+                Query(
+                    total(rate("spans_dropped_total", differs("reason", "sampling")), "reason") + " * 60",
+                    "dropped: {{reason}}",
+                ),
+                Query(total(rate("spans_amended_total")) + " * 60", "sent with less in them"),
+                Query(total(rate("span_export_errors_total")) + " * 60", "failed requests"),
             ),
             "cpm",
             quiet="no spans are sent: no OTLP endpoint is configured",

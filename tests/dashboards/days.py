@@ -35,7 +35,10 @@ from triggerdev_exporter.metrics.negotiation import Format
 from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.simulator.scenario import QueueSpec, Scenario, TaskSpec, shop
-from virtual_clock import START
+from triggerdev_exporter.spans.answer import Answer, Later, Taken
+from triggerdev_exporter.spans.otlp import Otlp
+from triggerdev_exporter.spans.sender import Sender
+from virtual_clock import START, VirtualClock
 
 SCRAPE_S = 60
 HOURS = 2
@@ -71,6 +74,8 @@ class Day:
     scenario: Scenario
     events: Mapping[int, Act] = field(default_factory=dict)
     answer: Callable[[Envelope], Attempt] = lambda envelope: DELIVERED
+    otlp: Otlp | None = None
+    """The collector of spans, if there is one. It cannot be reached at first."""
 
 
 def _thinned(scenario: Scenario, rates: Mapping[str, float], **changes: Any) -> Scenario:
@@ -109,6 +114,7 @@ def bad_day() -> Day:
             110: lambda story: story.faults.on("schedules", status=500, times=1),
         },
         answer=_moody,
+        otlp=Otlp(),
     )
 
 
@@ -197,6 +203,33 @@ class _Alerting:
         await self._courier.step(now)
 
 
+class _Collector:
+    """Takes spans, but for some time in the beginning."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    async def post(self, body: bytes) -> Answer:
+        if self._clock.now() < BEGIN + 20 * MINUTE:
+            return Later("unreachable", "nobody is there")
+        return Taken()
+
+
+class _Tracing:
+    """The sender of spans, where there is a collector."""
+
+    def __init__(self, otlp: Otlp | None, daemon: Daemon) -> None:
+        policy = daemon.target.policy
+        self._sender = None
+        if otlp is not None and policy is not None:
+            door = _Collector(daemon.clock)
+            self._sender = Sender(daemon.target, policy, otlp, door, daemon.clock, lambda: 0.5)
+
+    async def step(self) -> None:
+        while self._sender is not None and not await self._sender.step():
+            pass
+
+
 def stamped(page: str, at: Instant) -> Iterator[str]:
     """The samples of a page with their time and the labels that Prometheus adds."""
     for line in page.splitlines():
@@ -218,13 +251,14 @@ def _own_registry() -> CollectorRegistry:
 async def live(day: Day, folder: Path, out: IO[str]) -> tuple[Series, int]:
     """Play the day, write its scrapes, and answer what is true at its end: the simulator's truth, and what fires."""
     registry = _own_registry()
-    async with _begin(day, folder) as (story, daemon, alerting):
+    async with _begin(day, folder) as (story, daemon, alerting, tracing):
         for scrape in range(HOURS * 3600 // SCRAPE_S + 1):
             at = BEGIN + scrape * SCRAPE_S * SECOND
             story.clock.advance(max(0.0, (at - story.clock.now()) / SECOND))
             day.events.get(scrape * SCRAPE_S // 60, _nothing)(story)
             await daemon.poll_due()
             await alerting.step(story.clock.now())
+            await tracing.step()
             page = Page(
                 daemon.targets,
                 story.clock.now(),
@@ -244,13 +278,13 @@ def _nothing(story: Story) -> None:
 
 
 @asynccontextmanager
-async def _begin(day: Day, folder: Path) -> AsyncIterator[tuple[Story, Daemon, _Alerting]]:
+async def _begin(day: Day, folder: Path) -> AsyncIterator[tuple[Story, Daemon, _Alerting, _Tracing]]:
     # A little less than a scrape: the requests of a tick may move the clock.
     polled = Intervals(**dict.fromkeys(("runs", "queues", "batches"), (SCRAPE_S - 5) * SECOND))
     # It starts one tick early, so that the first scrape finds the look-back read.
     async with AsyncExitStack() as stack:
         story = await stack.enter_async_context(tell(folder, day.scenario, history_s=1800, start=BEGIN - MINUTE))
-        config = story.config(labels={"project": "shop"}, intervals=polled).model_copy(
+        config = story.config(otlp=day.otlp, labels={"project": "shop"}, intervals=polled).model_copy(
             update={"metrics": Metrics(max_series=MOST_SERIES)}
         )
         store = open_store(config.state)
@@ -258,4 +292,4 @@ async def _begin(day: Day, folder: Path) -> AsyncIterator[tuple[Story, Daemon, _
         daemon = Daemon(await stack.enter_async_context(open_targets(config, story.clock, store)), story.clock)
         alerting = _Alerting(day, daemon)
         await daemon.poll_due()
-        yield story, daemon, alerting
+        yield story, daemon, alerting, _Tracing(day.otlp, daemon)

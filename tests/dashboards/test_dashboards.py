@@ -16,9 +16,6 @@ from write import documents
 
 LABELS = {family.full_name: (family.kind, {*own_labels(family), "job", "instance"}) for family in ALL}
 PROMETHEUS_OWN = frozenset("up scrape_duration_seconds process_resident_memory_bytes process_cpu_seconds_total".split())
-SPANS = frozenset(f"triggerdev_spans_{name}" for name in ("exported_total", "dropped_total", "pending"))
-"""Only on the page where spans are sent."""
-
 NOWHERE = {"triggerdev_exporter_config_last_reload_timestamp_seconds"}
 """Metrics that no dashboard shows: for alerts and for looking things up."""
 
@@ -130,7 +127,7 @@ def test_every_metric_is_in_the_catalogue_and_has_the_labels_asked_for(name: str
         assert {one.metric for one in found} >= set(re.findall(r"triggerdev_\w+", expr)), "a selector without matchers"
         for one in found:
             family = family_of(one.metric)
-            if family in PROMETHEUS_OWN or (family in SPANS and family not in LABELS):
+            if family in PROMETHEUS_OWN:
                 continue
             assert family in LABELS, f"{where}: {one.metric}"
             assert set(one.matchers) <= LABELS[family][1], f"{where}: {one.metric}"
@@ -139,6 +136,12 @@ def test_every_metric_is_in_the_catalogue_and_has_the_labels_asked_for(name: str
 def test_metrics_that_no_dashboard_shows_are_known() -> None:
     shown = {family_of(one.metric) for name in NAMES for _, expr in expressions(read(name)) for one in selectors(expr)}
     assert LABELS.keys() - shown == NOWHERE, "show them in a dashboard, or add them to NOWHERE"
+
+
+def test_the_page_about_dashboards_names_each_and_what_none_shows() -> None:
+    page = (GRAFANA.parent / "docs" / "dashboards.md").read_text("utf-8")
+    assert re.findall(r"\(\.\./grafana/dashboards/(\w+)\.json\)", page) == list(NAMES)
+    assert set(re.findall(r"`(triggerdev_\w+)`", page)) == NOWHERE
 
 
 def _steps(made: Json, title: str) -> list[float]:

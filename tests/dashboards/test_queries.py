@@ -11,14 +11,12 @@ import pytest
 
 from dashboards.days import BEGIN, END, Day, Told, bad_day, good_day, told
 from dashboards.memory import ALL, ONE, Choice, Memory, Sample, expand, legend, remember, span_s
-from dashboards.shipped import NAMES, Json, panels, read, selectors
+from dashboards.shipped import NAMES, Json, panels, read
 from end_to_end.processes import stage_in
-from triggerdev_exporter.metrics.catalogue import ALL as FAMILIES
 
 MOST_SERIES = 60
 """The shop has nine tasks in seven statuses; what draws more than this draws more than a person can tell apart."""
 
-ON_THE_PAGE = {family.full_name for family in FAMILIES}
 SPARSE = {"Test runs"}
 """Panels that may be empty for a single task or queue."""
 NOT_ALWAYS = {"target", "task", "queue", "owner"}
@@ -77,12 +75,7 @@ def _answer(memory: Memory, target: Json, choice: Choice, shown_s: int) -> list[
 
 
 def _may_be_empty(panel: Json, choice: Choice, *, is_good: bool) -> bool:
-    families = {one.metric for target in panel["targets"] for one in selectors(target["expr"])}
-    return (
-        (is_good and "noValue" in panel["fieldConfig"]["defaults"])
-        or (choice is ONE and panel["title"] in SPARSE)
-        or any("_spans_" in family for family in families - ON_THE_PAGE)
-    )
+    return (is_good and "noValue" in panel["fieldConfig"]["defaults"]) or (choice is ONE and panel["title"] in SPARSE)
 
 
 def _odd(found: list[Sample], panel: Json, target: Json) -> Iterator[str]:
