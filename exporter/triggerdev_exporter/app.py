@@ -8,10 +8,10 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from random import Random
 
 import aiohttp
-from aiohttp import web
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
@@ -32,6 +32,7 @@ from triggerdev_exporter.collect.queues import QueuesCollector
 from triggerdev_exporter.collect.runs import RunsCollector
 from triggerdev_exporter.collect.schedules import SchedulesCollector
 from triggerdev_exporter.collect.waitpoints import WaitpointsCollector
+from triggerdev_exporter.config.access import load_access
 from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.config.alerts import load_rules
 from triggerdev_exporter.config.model import Config
@@ -46,6 +47,8 @@ from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.schedule import Wakes
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.tracing import open_tracing, policy_of
+from triggerdev_exporter.web.front import Front, open_front
+from triggerdev_exporter.web.gate import Gate
 from triggerdev_exporter.web.server import make_app
 
 log = logging.getLogger(__name__)
@@ -62,6 +65,8 @@ class Exporter:
         self.alerting: Alerting | None = None
         self.witness: LedgerWitness | None = None
         self.url = ""
+        self.gate: Gate | None = None
+        self.front: Front | None = None
         self.loaded_at: Instant = self.started_at
         """When the rules in use were loaded."""
         self.reloaded = True
@@ -181,7 +186,7 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         stack.push_async_callback(store.close)
         exporter = Exporter(config, clock, store)
         exporter.targets = await stack.enter_async_context(open_targets(config, clock, store))
-        exporter.url = await _serve(stack, exporter, config.web.listen)
+        exporter.url = await _serve(stack, exporter)
         # Before the first page is read, so that the look-back fills the windows of the rules.
         signals = LedgerSignals(exporter.targets, rules.ruleset)
         witness = exporter.witness = LedgerWitness(exporter.targets)
@@ -214,17 +219,19 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         log.info("stopping")
 
 
-async def _serve(stack: AsyncExitStack, exporter: Exporter, listen: Listen) -> str:
-    runner = web.AppRunner(make_app(exporter), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+async def _serve(stack: AsyncExitStack, exporter: Exporter) -> str:
+    written = exporter.config.web
+    listen = written.listen
+    access = load_access(None if written.config_file is None else Path(written.config_file))
+    exporter.gate = Gate(exporter.clock, access, written.open)
     try:
-        await web.TCPSite(runner, listen.host, listen.port).start()
+        front = await stack.enter_async_context(open_front(make_app(exporter, exporter.gate), listen))
+        await front.use(access.context)
     except OSError as error:
         raise cannot_listen(listen, error) from error
-    port = runner.addresses[0][1]
+    exporter.front = front
     host = "127.0.0.1" if listen.host in ("0.0.0.0", "::", "") else listen.host  # noqa: S104 - shown, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'https' if front.is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{front.port}"
 
 
 def cannot_listen(listen: Listen, error: OSError) -> ExporterError:

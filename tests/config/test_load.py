@@ -72,6 +72,7 @@ def test_the_key_names_the_target(key: str, name: str, tmp_path: Path) -> None:
 
 def test_every_key_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(DEV + "\n", "utf-8")
+    (tmp_path / "web.yml").write_text("basic_auth_users: {}\n", "utf-8")
     text = """
 targets:
   - name: shop-prod
@@ -86,7 +87,7 @@ targets:
     batches: [batch_abc, batch_def]
     test_runs: true
 state: sqlite:///var/lib/x/state.db
-web: {listen: "[::1]:9000"}
+web: {listen: "[::1]:9000", config_file: web.yml, open: [metrics, probes]}
 metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}}
 traces: {enabled: false, children: none, sample: 25%, context: "metadata:otel", tags: true, max_age: 2h,
   max_pending: 500}
@@ -129,7 +130,11 @@ log: {level: debug, format: json}
             "max_pending": 500,
         },
         "state": Path("/var/lib/x/state.db"),
-        "web": {"listen": {"host": "::1", "port": 9000}},
+        "web": {
+            "listen": {"host": "::1", "port": 9000},
+            "config_file": str(tmp_path / "web.yml"),
+            "open": ("metrics", "probes"),
+        },
         "metrics": {"max_series": 9000, "tasks": {"allow": ("send-.*", "digest")}},
         "alerts": {
             "files": (str(tmp_path / "alerts/*.yml"), "/etc/rules.yml"),

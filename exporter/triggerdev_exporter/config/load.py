@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from triggerdev_alerts.documents.mistakes import Mistake, Unfit, in_order, render
 from triggerdev_alerts.documents.model import WRITTEN
 from triggerdev_alerts.documents.positions import Path, Plain
+from triggerdev_exporter.config.access import read_access
 from triggerdev_exporter.config.model import Config, WrittenConfig, WrittenTarget
 from triggerdev_exporter.config.otlp import read_otlp
 from triggerdev_exporter.config.state_path import default_state
@@ -64,11 +65,18 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
         written.mistakes.append(Mistake("secret", _NO_KEY))
     if written.mistakes or state is None:
         return None
+    web_file = shape.web.config_file
+    if web_file is not None:
+        web_file = str(written.file_path(web_file, ("web", "config_file")))
+        _, mistakes = read_access(FilePath(web_file))
+        written.mistakes += mistakes
+        if mistakes:
+            return None
     files = tuple(str(written.file_path(glob, ("alerts", "files"))) for glob in shape.alerts.files)
     return Config(
         targets=tuple(targets),
         state=state,
-        web=shape.web,
+        web=shape.web.model_copy(update={"config_file": web_file}),
         metrics=shape.metrics,
         traces=shape.traces,
         otlp=traces.otlp,

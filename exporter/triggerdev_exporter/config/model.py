@@ -137,6 +137,14 @@ class Web(Model):
         Listen("0.0.0.0", 9925),  # noqa: S104 - a scrape comes from another machine
         description="The address that /metrics is served on.",
     )
+    config_file: str | None = Field(
+        None,
+        description="TLS and users, in the schema of Prometheus' exporter-toolkit; relative to this file. See "
+        "docs/access.md.",
+    )
+    open: tuple[Literal["metrics", "probes"], ...] = Field(
+        ("probes",), description="What nobody has to log in for: metrics, probes (/-/healthy and /-/ready)."
+    )
 
 
 class Tasks(Model):

@@ -9,6 +9,7 @@ from typing import Protocol
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from triggerdev_alerts.errors import AlertsError
 from triggerdev_exporter import __version__
@@ -19,7 +20,8 @@ from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web import alerts_api, tasks_api
 from triggerdev_exporter.web.api_route import ApiRoute
-from triggerdev_exporter.web.json_api import LARGEST_BODY, PREFIX, Problem, answer, check_site, json_errors
+from triggerdev_exporter.web.gate import Gate
+from triggerdev_exporter.web.json_api import LARGEST_BODY, PREFIX, answer, json_errors
 from triggerdev_exporter.web.openapi import document
 from triggerdev_exporter.web.overview import overview
 from triggerdev_exporter.web.readiness import waiting_for
@@ -28,7 +30,10 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -68,8 +73,9 @@ def api_routes(served: Served) -> list[ApiRoute]:
     return [*routes, described]
 
 
-def make_app(served: Served) -> web.Application:
-    """The application; it holds no state of its own."""
+def make_app(served: Served, gate: Gate | None = None) -> web.Application:
+    """The application; it holds no state of its own. Without a `gate` everybody may come in."""
+    guard = gate or Gate(served.clock)
 
     async def metrics(request: web.Request) -> web.Response:
         format_, content_type = choose_format(",".join(request.headers.getall("Accept", [])))
@@ -91,12 +97,9 @@ def make_app(served: Served) -> web.Application:
             return web.Response(text="The exporter is ready.\n")
         return web.Response(text=f"Not ready: {missing}.\n", status=503)
 
-    async def reload(request: web.Request) -> web.Response:
+    async def reload(_: web.Request) -> web.Response:
         try:
-            check_site(request)
             await served.reload()
-        except Problem as error:
-            return web.Response(text=f"{error}.\n", status=error.status)
         except AlertsError as error:
             return web.Response(text=f"{error}\nThe old rules stay.\n", status=422)
         return web.Response(text="The rules are reloaded.\n")
@@ -107,7 +110,7 @@ def make_app(served: Served) -> web.Application:
         missing = waiting_for(served.targets, started_at=served.started_at, now=now)
         return {"version": __version__, "not_ready": missing, "targets": overview(served.targets, now)}
 
-    app = web.Application(middlewares=[_headers, json_errors], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[_headers(guard), guard.middleware, json_errors], client_max_size=LARGEST_BODY)
     aiohttp_jinja2.setup(
         app, loader=jinja2.PackageLoader("triggerdev_exporter.web"), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -120,19 +123,26 @@ def make_app(served: Served) -> web.Application:
     return app
 
 
-@web.middleware
-async def _headers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        # Raised as it is, aiohttp's answer names its version; ours names the way back.
-        response = web.Response(
-            text=f"{error.status} {error.reason}: see / for what is served here.\n", status=error.status
-        )
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
-    response.headers.update(SECURITY_HEADERS)
-    response.headers["Server"] = "triggerdev-exporter"
-    return response
+def _headers(guard: Gate) -> Middleware:
+    """The outermost: every answer has our headers, or those that the web config sets in their place."""
+
+    @web.middleware
+    async def headers(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            # Raised as it is, aiohttp's answer names its version; ours names the way back.
+            response = web.Response(
+                text=f"{error.status} {error.reason}: see / for what is served here.\n", status=error.status
+            )
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+        response.headers.update({**SECURITY_HEADERS, **guard.access.headers})
+        # Pages say what goes on, and to whom: nothing on the way keeps a copy.
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["Server"] = "triggerdev-exporter"
+        return response
+
+    return headers
