@@ -5,6 +5,7 @@ It keeps every span with the bytes in which it came, and can be told to answer b
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -83,6 +84,8 @@ class Receiver:
     spans: list[Received] = field(default_factory=list)
     requests: int = 0
     """Also those that were answered badly."""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by the first request, and by each after it was cleared."""
     heads: list[dict[str, str]] = field(default_factory=list)
     """Headers, or metadata, by lower-case name."""
     bad: list[Bad] = field(default_factory=list)
@@ -114,6 +117,7 @@ class Receiver:
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
+        self.arrived.set()
         self.heads.append({name.lower(): value for name, value in request.headers.items()})
         if self.bad:
             answer = await self.bad.pop(0)(request)
@@ -134,6 +138,7 @@ class _Servicer(TraceServiceServicer):  # type: ignore[misc]  # generated, untyp
     async def Export(self, request: Any, context: Any) -> Any:
         receiver = self._receiver
         receiver.requests += 1
+        receiver.arrived.set()
         receiver.heads.append(dict(context.invocation_metadata()))
         if receiver.bad:
             return await receiver.bad.pop(0)(context)

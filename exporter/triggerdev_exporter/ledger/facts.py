@@ -28,6 +28,7 @@ class Kind(StrEnum):
     CURSOR = "cursor"
     STRIP = "strip"
     TEST = "test"
+    ROOT = "root"
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +193,12 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever wrote this also fills the cells of strips. A version that knows none leaves it out, and so tells us."""
 
 
+class EndedRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that ended and may have children that go on, key: run id. Only where spans follow metadata."""
+
+    traceparent: str
+
+
 class StripFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A strip of cells that is kept, key: `strips.Strip.key`."""
 
@@ -204,7 +211,17 @@ class StripFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Fact = (
-    OpenRun | TaskFacts | Slot | ScheduleFacts | OpenBatch | OpenToken | OpenDeployment | Coverage | Cursor | StripFacts
+    OpenRun
+    | TaskFacts
+    | Slot
+    | ScheduleFacts
+    | OpenBatch
+    | OpenToken
+    | OpenDeployment
+    | Coverage
+    | Cursor
+    | StripFacts
+    | EndedRoot
 )
 
 FACT_TYPES: dict[Kind, type[Fact]] = {
@@ -219,4 +236,5 @@ FACT_TYPES: dict[Kind, type[Fact]] = {
     Kind.CURSOR: Cursor,
     Kind.STRIP: StripFacts,
     Kind.TEST: TaskFacts,
+    Kind.ROOT: EndedRoot,
 }

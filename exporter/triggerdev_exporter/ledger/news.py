@@ -177,6 +177,10 @@ class Draft:
         """Facts of `kind`, before this draft."""
         return len(self._ledger.facts[kind])
 
+    def oldest(self, kind: Kind) -> str | None:
+        """The key of the fact of `kind` that has been kept longest, of those that this draft leaves alone."""
+        return next((key for key in self._ledger.facts[kind] if (kind, key) not in self.news.facts), None)
+
     def put(self, kind: Kind, key: str, fact: Fact) -> None:
         before = self.get(kind, key, type(fact))
         if before != fact:

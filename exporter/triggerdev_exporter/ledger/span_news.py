@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from triggerdev_exporter.clock import Instant
-from triggerdev_exporter.ledger.facts import Kind, OpenRun
+from triggerdev_exporter.ledger.facts import EndedRoot, Kind
 from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Batch, Enrichment, Run
 from triggerdev_exporter.spans.due import BatchDue, Due, Origin, RunDue
 from triggerdev_exporter.spans.policy import Policy
+
+MAX_ROOTS = 10_000
+"""Runs that ended whose traceparent is kept for children that go on."""
 
 
 def run_ends(draft: Draft, run: Run, *, started_at: Instant | None, finished_at: Instant, now: Instant) -> None:
@@ -47,6 +50,8 @@ def run_ends(draft: Draft, run: Run, *, started_at: Instant | None, finished_at:
         root_id=run.root_id or (None if before is None else before.root_id),
         traceparent=run.traceparent,
     )
+    if policy.shape.mode == "metadata" and run.traceparent and not run.depth:
+        _remember_root(draft, run.id, run.traceparent)
     if finished_at < now - policy.max_age:
         _drop(draft, policy, due, "too_old")
     elif due.depth == 0 and not policy.takes(due):
@@ -161,7 +166,7 @@ def _seal(draft: Draft, policy: Policy, row: SpanRow) -> None:
         due = msgspec.structs.replace(
             due,
             orphaned=not due.knows_family,
-            root_traceparent=None if due.traceparent or due.root_id is None else _traceparent(draft.run(due.root_id)),
+            root_traceparent=None if due.traceparent or due.root_id is None else _traceparent(draft, due.root_id),
         )
     if not policy.takes(due):
         draft.drop_span(due.id)
@@ -186,5 +191,14 @@ def _origin(draft: Draft) -> Origin:
     return Origin(project=known.project, environment=known.environment, environment_type=known.environment_type)
 
 
-def _traceparent(root: OpenRun | None) -> str | None:
+def _remember_root(draft: Draft, run_id: str, traceparent: str) -> None:
+    draft.put(Kind.ROOT, run_id, EndedRoot(traceparent=traceparent))
+    # One in, two out: a limit that was lowered is reached soon.
+    for _ in range(2):
+        if draft.how_many(Kind.ROOT) >= MAX_ROOTS and (oldest := draft.oldest(Kind.ROOT)) is not None:
+            draft.drop(Kind.ROOT, oldest)
+
+
+def _traceparent(draft: Draft, root_id: str) -> str | None:
+    root = draft.run(root_id) or draft.get(Kind.ROOT, root_id, EndedRoot)
     return None if root is None else root.traceparent

@@ -89,7 +89,7 @@ def _spans(family: str, reasons: tuple[str, ...] = ()) -> Callable[[View], Rows]
         if view.target.policy is not None and view.ledger is not None:
             sets: list[tuple[str, ...]] = [(reason,) for reason in reasons] or [()]
             for labels in sets:
-                yield labels, view.ledger.counters.get((family, labels), 0)
+                yield labels, view.ledger.counter(family).get(labels, 0)
 
     return read
 

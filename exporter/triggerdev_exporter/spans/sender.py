@@ -20,7 +20,7 @@ from triggerdev_exporter.ledger.span_news import accepted, give_up
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.spans.answer import Answer, Later, Refused, Taken, TooLarge, pause
 from triggerdev_exporter.spans.otlp import Otlp
-from triggerdev_exporter.spans.parcel import MOST_SPANS, Parcel, pack
+from triggerdev_exporter.spans.parcel import Parcel, pack
 from triggerdev_exporter.spans.policy import Policy
 from triggerdev_exporter.target import Target
 
@@ -30,6 +30,8 @@ NAP = 2 * SECOND
 """Between two looks, while there is nothing to send."""
 TIDY_EVERY = 10 * SECOND
 _CHUNK = 500
+_AHEAD = 12 * 170
+"""Rows that are read at once: twelve requests of runs with three spans each."""
 _STATE_PAUSE = 10 * SECOND
 _ALWAYS: Instant = 2**62
 
@@ -104,7 +106,7 @@ class Sender:
 
     async def _next_rows(self, journal: Journal) -> Sequence[SpanRow]:
         if not self._ahead:
-            self._ahead = await journal.first_spans(sealed=True, until=_ALWAYS, most=MOST_SPANS)
+            self._ahead = await journal.first_spans(sealed=True, until=_ALWAYS, most=_AHEAD)
         old = self._too_old(self._ahead)
         if old:
             await self._give_up(journal, old, "too_old")
