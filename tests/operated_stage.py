@@ -14,6 +14,7 @@ from alert_notices import NOW, notice
 from outbox_stage import Outbox, Scripted
 from triggerdev_alerts.alert import Alert, State, fingerprint
 from triggerdev_alerts.book import Draft, Kind, Letter, LetterStatus, RuleEntry, Silence
+from triggerdev_alerts.evaluation.judge import Judgement
 from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.silences import add_silence
 from triggerdev_alerts.rules.load import read_rules
@@ -49,6 +50,7 @@ class Operated(Outbox):
         self.alerting: Operated | None = self
         self.targets: tuple[Target, ...] = ()
         self.witness = None
+        self.reloaded = True
         self.started_at: Instant = NOW
 
     def poke(self) -> None:
@@ -56,6 +58,9 @@ class Operated(Outbox):
 
     def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
         return NO_EVIDENCE
+
+    def judged(self, rule: Rule, now: Instant) -> dict[str, Judgement]:
+        return {}
 
     def page(self, now: Instant) -> Page:
         return Page((), now, loaded_at=NOW, state_bytes=0)

@@ -13,6 +13,7 @@ from outbox_stage import Scripted
 from story import Daemon, Story, tell
 from triggerdev_alerts.alert import Alert
 from triggerdev_alerts.conditions.catalogue import shown
+from triggerdev_alerts.evaluation.judge import Judgement, judge
 from triggerdev_alerts.rules.model import Rule
 from triggerdev_alerts.signals import Evidence, Wanted
 from triggerdev_exporter.clock import MINUTE, Instant
@@ -31,12 +32,15 @@ class Paged(Operated):
         self.started_at = story.clock.now()
         self.targets = daemon.targets
         self.witness = LedgerWitness(daemon.targets)
-        LedgerSignals(daemon.targets, self.ruleset)
+        self.signals = LedgerSignals(daemon.targets, self.ruleset)
 
     def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
         window = rule.window or 15 * MINUTE
         wanted = Wanted(rule.when.type, alert.target, alert.labels, window, statuses=shown(rule.when))
         return self.witness.evidence(wanted, now)
+
+    def judged(self, rule: Rule, now: Instant) -> dict[str, Judgement]:
+        return {"prod": judge(rule, lambda question: self.signals.read(question, "prod", now))}
 
     async def let(self, seconds: float, *, step: float = 30.0) -> None:
         await self.story.let(self.daemon, seconds, step=step)

@@ -15,6 +15,7 @@ from triggerdev_alerts.alert import Alert, Change, Reason, Transition
 from triggerdev_alerts.book import ClockEntry, Draft, Kind, RuleEntry
 from triggerdev_alerts.conditions.catalogue import shown
 from triggerdev_alerts.evaluation.evaluator import Cache, evaluate, retire, shifted
+from triggerdev_alerts.evaluation.judge import Judgement, judge, targets_of
 from triggerdev_alerts.evaluation.ticks import latest_tick, missed, next_tick, offset
 from triggerdev_alerts.instants import SECOND, Instant
 from triggerdev_alerts.introspection import WithSelf
@@ -28,7 +29,7 @@ from triggerdev_alerts.outbox.letters import post
 from triggerdev_alerts.outbox.scribe import Scribe
 from triggerdev_alerts.receivers.port import Receiver
 from triggerdev_alerts.rules.model import Group, Rule, RuleSet
-from triggerdev_alerts.signals import NO_EVIDENCE, Evidence, Signals, Wanted, Witness
+from triggerdev_alerts.signals import NO_EVIDENCE, Answer, Evidence, Question, Signals, Wanted, Witness
 
 log = logging.getLogger(__name__)
 
@@ -237,6 +238,18 @@ class Engine:
             # A message without evidence is better than none, whatever went wrong while it was looked for.
             log.exception("no evidence could be gathered", extra={"alertname": rule.name})
             return NO_EVIDENCE
+
+    def judged(self, rule: Rule, now: Instant) -> dict[str, Judgement]:
+        """What the condition of `rule` says now, by target: for people who ask, it changes nothing."""
+        group = next((group for group in self.ruleset.groups if group.name == rule.group), None)
+        delay = 0 if group is None else group.query_delay
+
+        def read_of(target: str) -> Callable[[Question], Answer]:
+            return lambda question: self._signals.read(
+                question, target, now if question.window is None else now - delay
+            )
+
+        return {target: judge(rule, read_of(target)) for target in targets_of(rule, self._signals.targets())}
 
     def _wanted(self, rule: Rule, alert: Alert) -> Wanted:
         return Wanted(

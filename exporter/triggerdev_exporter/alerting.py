@@ -17,6 +17,7 @@ from triggerdev_alerts.alert import Alert
 from triggerdev_alerts.book import Book
 from triggerdev_alerts.engine import Engine
 from triggerdev_alerts.errors import BookError
+from triggerdev_alerts.evaluation.judge import Judgement
 from triggerdev_alerts.outbox.courier import Courier
 from triggerdev_alerts.outbox.pinger import open_pinger
 from triggerdev_alerts.outbox.scribe import Scribe
@@ -81,6 +82,10 @@ class Alerting:
     def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence:
         """What is known by now of why `alert` fires."""
         return self.engine.evidence_of(rule, alert, now)
+
+    def judged(self, rule: Rule, now: Instant) -> dict[str, Judgement]:
+        """What the condition of `rule` says now, by target."""
+        return self.engine.judged(rule, now)
 
     def poke(self) -> None:
         """Something was written into the book from outside: look at once whether somebody must be told."""

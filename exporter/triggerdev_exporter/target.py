@@ -52,6 +52,8 @@ class CollectorState:
     errors: Counter[str] = field(default_factory=Counter)
     trouble: str | None = None
     """What is wrong now, in words; ``None`` when nothing is."""
+    asked_at: Instant | None = None
+    """When the last tick began that asked; ``None`` before the first."""
     look_again_at: Instant = 0
     failing_since: Instant | None = None
     """Server time of the first failed tick of those that failed in a row."""
@@ -70,6 +72,13 @@ class CollectorState:
         """Times in which it could not look, the one that lasts at `now` (server time) included."""
         lasting = [] if self.failing_since is None else [(self.failing_since, max(now, self.failing_since) + 1)]
         return [*self.blind, *lasting]
+
+    @property
+    def next_at(self) -> Instant | None:
+        """About when it is asked again."""
+        if self.asked_at is None:
+            return None
+        return max(self.asked_at + self.interval_ms, self.look_again_at)
 
     def is_stale(self, now: Instant) -> bool:
         """Whether its gauges are too old to show: no success within three intervals."""

@@ -186,7 +186,7 @@ async def test_rules(stage: Operated, client: Client) -> None:
     await stage.put("QueueBacklog", State.PENDING, queue="q")
     found = (await ask(client, "/api/v1/rules"))["rules"]
     assert [(rule["name"], rule["outcome"]) for rule in found] == [
-        ("TaskFailureRateHigh", "firing"), ("QueueBacklog", "pending"), ("Off", "off"), ("Never", "waiting"),
+        ("TaskFailureRateHigh", "firing"), ("QueueBacklog", "pending"), ("Never", "waiting"), ("Off", "off"),
     ]  # fmt: skip
     assert found[0] == {
         "name": "TaskFailureRateHigh",
@@ -199,6 +199,8 @@ async def test_rules(stage: Operated, client: Client) -> None:
         "error": None,
         "error_since": None,
         "alerts": {"firing": 1},
+        "when": "failure_rate, window 15m, above 10%",
+        "reason": None,
     }
 
 

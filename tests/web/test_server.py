@@ -25,6 +25,7 @@ class Shown:
         self.started_at: Instant = daemon.clock.now()
         self.alerting = None
         self.witness = None
+        self.reloaded = True
         self.mistakes = ""
 
     async def reload(self) -> None:
@@ -108,16 +109,18 @@ async def test_the_probes(served: ClientSession, daemon: Daemon) -> None:
 async def test_the_first_page_says_how_things_are(served: ClientSession, daemon: Daemon) -> None:
     async with served.get("/") as response:
         first = await response.text()
-    assert "Not ready" in first
+    assert "Still starting" in first
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     await daemon.poll()
     async with served.get("/") as response:
         page = await response.text()
-    assert "Not ready" not in page
+    assert "Still starting" not in page
     assert "tr_prod" not in page, "no key on any page"
+    async with served.get("/targets") as response:
+        page = await response.text()
     for collector in daemon.target.states:
-        assert f"<td>{collector}</td>" in page
+        assert f'<th scope="row">{collector}</th>' in page
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nope", 404), ("POST", "/metrics", 405)])

@@ -43,7 +43,7 @@ def compose(
     `rule` is ``None`` where it is not loaded any more; then only the labels can be told.
     """
     row = None if rule is None else CONDITIONS.get(rule.when.type)
-    unit = _unit(rule, row)
+    unit = unit_of(rule)
     evidence = _capped(evidence)
     sentence, limit = _told(rule, row, alert, unit) if reason is not Reason.NO_DATA else ("there is no data", "")
     notice = AlertNotice(
@@ -70,7 +70,9 @@ def compose(
     return msgspec.structs.replace(notice, annotations=shown)
 
 
-def _unit(rule: Rule | None, row: ConditionType | None) -> str:
+def unit_of(rule: Rule | None) -> str:
+    """What the numbers of its alerts count (`signals.Unit`)."""
+    row = None if rule is None else CONDITIONS.get(rule.when.type)
     if rule is None or row is None:
         return Unit.COUNT
     # ``expired_runs: {above: 5}`` counts, ``above: 5%`` is a share: the same row.

@@ -48,6 +48,7 @@ async def tick(target: Target, collector: Collector) -> Report:
         state.up = False
         state.sees(False, target.server_now())
         return Report(collector.name, "skipped")
+    state.asked_at = now
     started = target.clock.monotonic()
     report = await _attempt(target, collector, now)
     state.duration_s = target.clock.monotonic() - started

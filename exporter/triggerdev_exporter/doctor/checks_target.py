@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from statistics import median
 
+from triggerdev_alerts.message.values import show_duration as duration
 from triggerdev_exporter.clock import DAY, MINUTE, SECOND
 from triggerdev_exporter.config.keys import environment_of
 from triggerdev_exporter.doctor.cost import calls_a_minute
@@ -27,7 +28,6 @@ from triggerdev_exporter.doctor.subject import (
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, RateLimited, Unauthorized
 from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.records import Batch, Deployment
-from triggerdev_exporter.web.overview import duration
 
 SKEW_FROM, SKEW_ALARMS_FROM = 5 * SECOND, 30 * SECOND
 """The second is what the shipped rule ClockSkew fires at."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from triggerdev_alerts.message.values import show_duration as duration
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_exporter.clock import DAY, MINUTE, SECOND
 from triggerdev_exporter.doctor.cost import Load
 from triggerdev_exporter.doctor.examine import NO_ENDPOINT, Examined, Skipped, Some, is_absent
 from triggerdev_exporter.doctor.finding import Finding, broken, ok, unknown, warning
 from triggerdev_exporter.errors import ApiError, Forbidden, RateLimited, Unauthorized
-from triggerdev_exporter.web.overview import duration
 
 
 @dataclass(frozen=True, slots=True)

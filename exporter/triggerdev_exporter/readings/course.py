@@ -79,8 +79,17 @@ def _bars(trail: Trail | None, span: Span) -> tuple[Bar | None, ...]:
         elif trail is None:
             bars.append(Bar(0, 0))
         else:
-            bars.append(Bar(trail.between(cell - 1, cell, _ALL), trail.between(cell - 1, cell, _FAILURES)))
+            bars.append(Bar(ended_between(trail, cell - 1, cell), failed_between(trail, cell - 1, cell)))
     return tuple(bars)
+
+
+def ended_between(trail: Trail, after: int, until: int) -> int:
+    """How many runs ended in the cells (after, until]."""
+    return trail.between(after, until, _ALL)
+
+
+def failed_between(trail: Trail, after: int, until: int) -> int:
+    return trail.between(after, until, _FAILURES)
 
 
 LATELY = 3

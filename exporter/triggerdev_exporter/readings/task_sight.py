@@ -104,6 +104,8 @@ class TaskSight:
     failing_since: Instant | None = None
     """When the first of these ended; ``None`` where that is too long ago to be remembered."""
     lately: Bar | None = None
+    bars: tuple[Bar | None, ...] = ()
+    """The last hours (`course.py`)."""
     unsuccessful: tuple[Ended, ...] = ()
     """The latest runs that did not succeed, the latest first. In memory only: empty after a restart."""
     since_version: str = ""
@@ -147,8 +149,14 @@ def known_tasks(target: Target) -> set[str]:
     return told.union(ledger.tasks, (task for task, ids in ledger.schedules_by_task.items() if ids))
 
 
-def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lambda *_: {}) -> TaskSight:
-    """What is known at `now` (our clock)."""
+def sight_of(
+    target: Target,
+    task: str,
+    now: Instant,
+    errors_of: ErrorsOf = lambda *_: {},
+    runs: Sequence[tuple[str, OpenRun]] | None = None,
+) -> TaskSight:
+    """What is known at `now` (our clock). `runs` are its open runs, for who looks at many tasks (`open_by_task`)."""
     at = target.client.meter.server_now(now)
     unseen = {name: unseen_of(target, name, now) for name in ("runs", "queues", "schedules")}
     ledger = target.ledger
@@ -160,7 +168,8 @@ def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lamb
     name, queue, elsewhere = _queue(target, ledger, task)
     unsuccessful = ledger.recent.unsuccessful_of(task)
     failures = [run for run in unsuccessful if run.finished_at in set(facts.failures)]
-    mine = [(run_id, run) for run_id, run in ledger.runs.items() if run.task == task and not run.is_test]
+    mine = open_by_task(ledger, task).get(task, []) if runs is None else runs
+    bars = course(ledger, span_of(ledger, at), task)
     return TaskSight(
         target=target.name,
         task=task,
@@ -181,7 +190,8 @@ def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lamb
         last_success=facts.last_success,
         failures=facts.consecutive_failures,
         failing_since=facts.failures[0] if facts.failures and not facts.older_failures else None,
-        lately=lately(course(ledger, span_of(ledger, at), task)),
+        lately=lately(bars),
+        bars=bars,
         unsuccessful=unsuccessful,
         since_version=_first_bad(ledger, task, failures, facts.consecutive_failures),
         errors=_errors(errors_of(target, (failures or unsuccessful)[:SEEN_LATELY], now)),
@@ -190,6 +200,15 @@ def sight_of(target: Target, task: str, now: Instant, errors_of: ErrorsOf = lamb
         deployed_version="" if deployment is None else deployment.version,
         is_deployed=task in deployed if deployed else None,
     )
+
+
+def open_by_task(ledger: Ledger, only: str | None = None) -> dict[str, list[tuple[str, OpenRun]]]:
+    """Open runs that are no tests, by task."""
+    found: dict[str, list[tuple[str, OpenRun]]] = {}
+    for run_id, run in ledger.runs.items():
+        if not run.is_test and only in (None, run.task):
+            found.setdefault(run.task, []).append((run_id, run))
+    return found
 
 
 def unseen_of(target: Target, collector: str, now: Instant) -> Unseen | None:

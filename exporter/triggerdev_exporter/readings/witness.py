@@ -91,6 +91,10 @@ class LedgerWitness:
         listed = self._lists.of_task(target.name, runs[0].task, at) if runs else Counter()
         return listed or self._retrieved(runs)
 
+    def error_of(self, run_id: str) -> RunError | None:
+        """The error of a run, if it was retrieved for an alert."""
+        return self._errors.get(run_id)
+
     def evidence(self, wanted: Wanted, at: Instant) -> Evidence:
         """What is known by now, as of `at` (our time)."""
         target = self._target(wanted.target)

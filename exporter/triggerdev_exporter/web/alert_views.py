@@ -22,8 +22,9 @@ from triggerdev_alerts.notify.matching import matches_all
 from triggerdev_alerts.notify.withholding import is_active, matchers_of
 from triggerdev_alerts.receivers.port import Attempt, Fate
 from triggerdev_alerts.receivers.tryout import in_words
-from triggerdev_alerts.rules.model import Matcher, Rule, RuleSet
+from triggerdev_alerts.rules.model import Matcher, Rule
 from triggerdev_alerts.signals import NO_EVIDENCE, Evidence
+from triggerdev_exporter.web.rule_reasons import condition_in_words
 
 
 class ErrorText(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,10 +199,16 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     error_since: str | None
     alerts: dict[str, int]
     """State → how many."""
+    when: str = ""
+    """The condition in words."""
+    reason: str | None = None
+    """How near it is to firing, or what keeps it from being judged; only where it was asked for."""
 
 
 class RuleList(msgspec.Struct, frozen=True, kw_only=True):
     at: str
+    total: int
+    """How many there are, also where fewer are listed."""
     rules: list[RuleView]
 
 
@@ -240,9 +247,14 @@ def alert_view(
         unit=notice.unit,
         says=notice.says,
         stale_since=_instant(alert.stale_since),
-        silenced_by=[name for name, matchers in silences if matches_all(matchers, alert.labels)],
+        silenced_by=silencing(silences, alert),
         evidence=None if evidence is None else _evidence(notice.evidence),
     )
+
+
+def silencing(silences: ActiveSilences, alert: Alert) -> list[str]:
+    """The ids of those that silence it."""
+    return [name for name, matchers in silences if matches_all(matchers, alert.labels)]
 
 
 def _evidence(evidence: Evidence) -> EvidenceView:
@@ -349,11 +361,7 @@ def tryout_answer(receiver: str, attempt: Attempt) -> TryoutAnswer:
     )
 
 
-def rule_list(ruleset: RuleSet, book: Book, now: Instant) -> RuleList:
-    return RuleList(at=iso(now), rules=[_rule(rule, book) for rule in ruleset.rules])
-
-
-def _rule(rule: Rule, book: Book) -> RuleView:
+def rule_view(rule: Rule, book: Book, reason: str | None = None) -> RuleView:
     entry = book.rules.get(rule.id)
     states = Counter(alert.state.value for alert in book.alerts_by_rule.get(rule.id, {}).values())
     return RuleView(
@@ -367,7 +375,15 @@ def _rule(rule: Rule, book: Book) -> RuleView:
         error=None if entry is None else entry.error or None,
         error_since=None if entry is None else _instant(entry.error_since),
         alerts=dict(states),
+        when=condition_in_words(rule),
+        reason=reason,
     )
+
+
+def sorted_rules(rules: Iterable[Rule], book: Book) -> list[Rule]:
+    """What is wrong or fires first, what is off last; else as they are written."""
+    order = ("error", "firing", "pending", "waiting", "no_data", "ok", "off")
+    return sorted(rules, key=lambda rule: order.index(rule_view(rule, book).outcome))
 
 
 def _outcome(rule: Rule, entry: RuleEntry | None, states: Mapping[str, int]) -> str:

@@ -18,7 +18,9 @@ from triggerdev_alerts.alert import Alert, State
 from triggerdev_alerts.book import Letter, LetterStatus, Silence
 from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
 from triggerdev_alerts.documents.units import parse_duration
+from triggerdev_alerts.evaluation.judge import Judgement
 from triggerdev_alerts.instants import Instant, iso
+from triggerdev_alerts.message.compose import unit_of
 from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.silences import add_silence, expire_silence
 from triggerdev_alerts.outbox import dead_letters
@@ -33,6 +35,7 @@ from triggerdev_exporter.clock import Clock
 from triggerdev_exporter.web import alert_views as views
 from triggerdev_exporter.web.api_route import ApiRoute, Parameter
 from triggerdev_exporter.web.json_api import Problem, answer, chosen, limited, numbered, read_body
+from triggerdev_exporter.web.rule_reasons import reason
 
 MOST = 1_000
 """How many things one answer lists."""
@@ -56,6 +59,8 @@ class Operated(Protocol):
     def poke(self) -> None: ...
 
     def evidence_of(self, rule: Rule, alert: Alert, now: Instant) -> Evidence: ...
+
+    def judged(self, rule: Rule, now: Instant) -> Mapping[str, Judgement]: ...
 
 
 class WithAlerting(Protocol):
@@ -171,8 +176,15 @@ def routes(served: WithAlerting) -> list[ApiRoute]:
             "GET",
             "/api/v1/rules",
             api.rules,
-            "Rules, their last evaluation, and what it said.",
+            "Rules, their last evaluation, and what it said; what fires or is wrong first.",
             views.RuleList,
+            query=(
+                limit,
+                Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+                Parameter(
+                    "reason", "With how near each is to firing; then 50 at most.", choices=("no", "yes"), default="no"
+                ),
+            ),
             refuses=(503,),
         ),
     ]
@@ -227,25 +239,18 @@ class _Api:
         return await asyncio.to_thread(views.silence_answer, silence, alerts, now)
 
     async def notifications(self, request: web.Request) -> web.Response:
-        status, limit = (
-            chosen(request, "status", [status.value for status in LetterStatus]),
-            limited(request, 100, MOST),
-        )
-        letters = await self._alerting().scribe.storage.letters(
+        status = chosen(request, "status", [status.value for status in LetterStatus])
+        limit = limited(request, 100, MOST)
+        found = await list_notifications(
+            self._alerting(),
+            self._now(),
             status=None if status is None else LetterStatus(status),
             receiver=request.query.get("receiver"),
-            group_key=request.query.get("group"),
-            limit=limit + 1,
-            before=_before(request.query.get("cursor")),
+            group=request.query.get("group"),
+            limit=limit,
+            cursor=request.query.get("cursor"),
         )
-        shown = letters[:limit]
-        return answer(
-            views.NotificationList(
-                at=iso(self._now()),
-                notifications=[views.notification_view(letter) for letter in shown],
-                next_cursor=f"{shown[-1].created_at}-{shown[-1].id}" if len(letters) > limit else None,
-            )
-        )
+        return answer(found)
 
     async def retry(self, request: web.Request) -> web.Response:
         alerting, letter = await self._letter(request)
@@ -290,8 +295,9 @@ class _Api:
         return answer(views.tryout_answer(name, attempt))
 
     async def rules(self, request: web.Request) -> web.Response:
-        alerting = self._alerting()
-        return answer(views.rule_list(alerting.ruleset, alerting.scribe.book, self._now()))
+        limit, offset = limited(request, MOST, MOST), numbered(request, "offset", 0, 0, FURTHEST)
+        with_reasons = chosen(request, "reason", ("no", "yes")) == "yes"
+        return answer(await list_rules(self._alerting(), self._served.clock, limit, offset, reasons=with_reasons))
 
     def _alerting(self) -> Operated:
         alerting = self._served.alerting
@@ -333,6 +339,45 @@ async def list_alerts(
         ]
     )
     return views.AlertList(at=iso(now), total=len(fitting), alerts=told)
+
+
+async def list_notifications(
+    alerting: Operated,
+    now: Instant,
+    *,
+    status: LetterStatus | None,
+    limit: int,
+    receiver: str | None = None,
+    group: str | None = None,
+    cursor: str | None = None,
+) -> views.NotificationList:
+    """The newest first. Raises `Problem` for a cursor that is none."""
+    letters = await alerting.scribe.storage.letters(
+        status=status, receiver=receiver, group_key=group, limit=limit + 1, before=_before(cursor)
+    )
+    shown = letters[:limit]
+    return views.NotificationList(
+        at=iso(now),
+        notifications=[views.notification_view(letter) for letter in shown],
+        next_cursor=f"{shown[-1].created_at}-{shown[-1].id}" if len(letters) > limit else None,
+    )
+
+
+async def list_rules(
+    alerting: Operated, clock: Clock, limit: int, offset: int = 0, *, reasons: bool = False
+) -> views.RuleList:
+    """Rules, what fires or is wrong first; with reasons, `MOST_EVIDENCE` of them at most."""
+    book, now = alerting.scribe.book, clock.now()
+    ordered = views.sorted_rules(alerting.ruleset.rules, book)
+    listed = []
+    for rule in ordered[offset : offset + (min(limit, MOST_EVIDENCE) if reasons else limit)]:
+        why = None
+        if reasons and rule.enabled:
+            why = reason(rule, alerting.judged(rule, now), unit_of(rule))
+            # One rule may read a thousand series.
+            await clock.sleep(0)
+        listed.append(views.rule_view(rule, book, why))
+    return views.RuleList(at=iso(now), total=len(ordered), rules=listed)
 
 
 def _span(wish: views.SilenceWish, now: Instant) -> tuple[Instant, int]:

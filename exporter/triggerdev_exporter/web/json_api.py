@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/"
 LARGEST_BODY = 64 * 1024
 _CONTENT_TYPE = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
 
@@ -102,6 +103,19 @@ def check_site(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if site not in ("same-origin", "none") or (origin is not None and _host_of(origin) != request.host.lower()):
         raise Problem(403, "cross_site", "a page of another site may not change anything here; use the command line")
+
+
+def check_form(request: web.Request) -> None:
+    """Raises `Problem` for a form that is not of one of our pages.
+
+    Any site can post a form without a preflight. Browsers say where it comes from, by one header or the other; who says
+    nothing is no browser with our page, and has the API.
+    """
+    if "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers:
+        raise Problem(403, "cross_site", "this is for forms of these pages; use the API or the command line")
+    check_site(request)
+    if request.content_type != _FORM:
+        raise Problem(415, "not_a_form", f"send this as {_FORM}")
 
 
 def _host_of(origin: str) -> str:

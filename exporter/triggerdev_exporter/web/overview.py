@@ -1,107 +1,111 @@
-"""What the landing page says of each target, as plain rows for the template. Pure."""
+"""The first page as data: is something failing, since when, is the exporter itself well, and what did it send. Pure.
+
+It answers the questions of somebody who was just woken, in that order; everything else is a page further.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from heapq import nsmallest
 
-from triggerdev_exporter.clock import SECOND, Instant, iso
-from triggerdev_exporter.ledger import coverage
-from triggerdev_exporter.statuses import RunStatus
-from triggerdev_exporter.target import CollectorState, Target
+import msgspec
 
+from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.readings.task_sight import ScheduleSight, missed_slots
+from triggerdev_exporter.target import Target
+from triggerdev_exporter.web.alert_views import AlertView, NotificationView, ReceiverView
+from triggerdev_exporter.web.target_views import TargetView
+from triggerdev_exporter.web.task_views import QueueView, ScheduleView, TaskRow, queue_view, schedule_view
 
-@dataclass(frozen=True, slots=True)
-class CollectorRow:
-    name: str
-    word: str
-    """``ok``, ``failing``, ``stale``, ``not available`` or ``waiting``; also the row's class."""
-    last: str
-    every: str
-    trouble: str
+LISTED = 8
+NEXT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRow:
-    name: str
-    api_url: str
-    dialect: str
-    environment: str
-    word: str
-    since: str
-    lag: str
-    quota: str
-    open_runs: str
-    queued: str
-    collectors: tuple[CollectorRow, ...]
-    catching_up: bool
+class AlertCounts(msgspec.Struct, frozen=True, kw_only=True):
+    firing: int
+    """Recovering ones included: they were told as firing and not yet as resolved."""
+    pending: int
+    silenced: int
+    """Of the firing ones."""
 
 
-def overview(targets: Sequence[Target], now: Instant) -> list[TargetRow]:
-    """One row a target, with one a collector inside."""
-    return [_target(target, now) for target in targets]
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    at: str
+    version: str
+    not_ready: str | None
+    """What is waited for after the start; ``None`` once that is over."""
+    rules_reloaded: bool
+    """``False``: the last attempt to read the rules anew failed, and older ones are in use."""
+    alerts: AlertCounts | None
+    """``None``: alerting is not running yet."""
+    firing: list[AlertView]
+    """The oldest; `alerts` says how many there are."""
+    receivers: list[ReceiverView]
+    """Those that do not get what they should."""
+    notifications: list[NotificationView]
+    """The newest."""
+    targets: list[TargetView]
+    tasks_known: int
+    troubled: list[TaskRow]
+    """Tasks with a trouble, the worst first."""
+    busy: list[TaskRow]
+    queues: list[QueueView]
+    """Those that hold or stop most."""
+    missed: list[ScheduleView]
+    next: list[ScheduleView]
 
 
-def _target(target: Target, now: Instant) -> TargetRow:
-    meter, ledger = target.client.meter, target.ledger
-    covered = None if ledger is None else ledger.coverage
-    word = {None: "not asked yet", True: "reachable", False: "not reachable, or key refused"}[meter.up]
-    lag = target.sights.view_lag_ms
-    queued = target.sights.queues
-    return TargetRow(
-        name=target.name,
-        api_url=target.config.api_url,
-        dialect=target.dialect.name if target.dialect is not None else "not known yet",
-        environment=(covered.environment if covered is not None else None) or "not known",
-        word=word,
-        since=iso(ledger.birth) if ledger is not None else "not yet",
-        lag="no evidence yet" if lag is None else duration(lag),
-        quota="not told"
-        if meter.rate_limit is None
-        else f"{meter.rate_limit_remaining} of {meter.rate_limit} requests left for everybody",
-        open_runs="not known" if ledger is None else _open_runs(target),
-        queued="not known" if queued is None else f"{sum(queue.queued for queue in queued)} in {len(queued)} queues",
-        collectors=tuple(_collector(name, state, now) for name, state in target.states.items()),
-        catching_up=covered is not None
-        and coverage.catching_up(covered, target.states["runs"].interval_ms, target.server_now()),
+def full_queues(targets: Iterable[Target]) -> list[QueueView]:
+    """Queues that hold runs, are full or paused; what waits most first."""
+    found = [
+        queue_view(target.name, queue)
+        for target in targets
+        for queue in target.sights.queues or ()
+        if queue.queued or queue.paused or (queue.concurrency_limit is not None and queue.running > 0)
+    ]
+    found.sort(key=lambda one: (-one.queued, not one.paused, -one.running, one.name, one.target))
+    return found[:LISTED]
+
+
+def missed_schedules(targets: Iterable[Target]) -> list[ScheduleView]:
+    """Active schedules whose latest slots no run met; those that miss most first."""
+    found = [
+        view
+        for target in targets
+        if target.ledger is not None
+        for schedule_id, facts in target.ledger.schedules.items()
+        if missed_slots(facts) and (view := _schedule(target, schedule_id)) is not None
+    ]
+    found.sort(key=lambda one: (-one.missed, one.id))
+    return found[:LISTED]
+
+
+def next_schedules(targets: Sequence[Target], now: Instant) -> list[ScheduleView]:
+    """Those that are due next."""
+    due = [
+        (one.next_run, one.id, target)
+        for target in targets
+        for one in target.sights.schedules or ()
+        if one.active and one.next_run is not None and one.next_run >= target.client.meter.server_now(now)
+    ]
+    nearest = nsmallest(NEXT, due, key=lambda item: (item[0], item[1]))
+    views = (_schedule(target, schedule_id) for _, schedule_id, target in nearest)
+    return [view for view in views if view is not None]
+
+
+def _schedule(target: Target, schedule_id: str) -> ScheduleView | None:
+    facts = None if target.ledger is None else target.ledger.schedules.get(schedule_id)
+    if facts is None:
+        return None
+    told = next((one for one in target.sights.schedules or () if one.id == schedule_id), None)
+    sight = ScheduleSight(
+        id=schedule_id,
+        cron=facts.cron,
+        timezone=facts.timezone,
+        type=facts.type,
+        active=facts.active,
+        missed=missed_slots(facts),
+        last_run=facts.last_run,
+        next_run=None if told is None else told.next_run,
     )
-
-
-def _open_runs(target: Target) -> str:
-    runs = target.ledger.runs.values() if target.ledger is not None else ()
-    executing = sum(run.status is RunStatus.EXECUTING for run in runs)
-    return f"{len(runs)}, {executing} of them executing"
-
-
-def _collector(name: str, state: CollectorState, now: Instant) -> CollectorRow:
-    if state.supported is False:
-        word = "not available"
-    elif state.up is None:
-        word = "waiting"
-    elif state.up:
-        word = "ok"
-    else:
-        word = "stale" if state.is_stale(now) else "failing"
-    return CollectorRow(
-        name=name,
-        word=word,
-        last="never" if state.last_success is None else f"{duration(max(0, now - state.last_success))} ago",
-        every=duration(state.interval_ms),
-        trouble=state.trouble or "",
-    )
-
-
-def duration(milliseconds: int) -> str:
-    """``350 ms``, ``42 s``, ``5 min``, ``3 h 20 min``, ``2 d 4 h``: two units at most."""
-    if milliseconds < SECOND:
-        return f"{milliseconds} ms"
-    seconds = milliseconds // SECOND
-    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    parts = []
-    for unit, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-    return " ".join(parts[:2])
+    return schedule_view(target.name, facts.task, sight)

@@ -1,4 +1,4 @@
-"""The HTTP server: routes, headers, and nothing else. What is shown is decided in `metrics/` and `web/overview.py`."""
+"""The HTTP server: routes, headers, and nothing else. What is shown is decided in `metrics/` and `pages.py`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-import aiohttp_jinja2
-import jinja2
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from triggerdev_alerts.errors import AlertsError
-from triggerdev_exporter import __version__
 from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.negotiation import accepts_gzip, choose_format
 from triggerdev_exporter.metrics.page import Page
@@ -20,18 +17,20 @@ from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web import alerts_api, tasks_api
 from triggerdev_exporter.web.api_route import ApiRoute
+from triggerdev_exporter.web.forms import Forms
 from triggerdev_exporter.web.gate import Gate
 from triggerdev_exporter.web.json_api import LARGEST_BODY, PREFIX, answer, json_errors
 from triggerdev_exporter.web.openapi import document
-from triggerdev_exporter.web.overview import overview
+from triggerdev_exporter.web.pages import Pages, set_up
 from triggerdev_exporter.web.readiness import waiting_for
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'none'",
+    # Of all that is no page; pages say their own (`pages.py`).
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with it browsers hide the origin of our own forms too, and they would be refused.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -51,6 +50,9 @@ class Served(Protocol):
 
     @property
     def alerting(self) -> alerts_api.Operated | None: ...
+
+    @property
+    def reloaded(self) -> bool: ...
 
     @property
     def witness(self) -> LedgerWitness | None: ...
@@ -104,20 +106,14 @@ def make_app(served: Served, gate: Gate | None = None) -> web.Application:
             return web.Response(text=f"{error}\nThe old rules stay.\n", status=422)
         return web.Response(text="The rules are reloaded.\n")
 
-    @aiohttp_jinja2.template("overview.html")
-    async def landing(_: web.Request) -> dict[str, object]:
-        now = served.clock.now()
-        missing = waiting_for(served.targets, started_at=served.started_at, now=now)
-        return {"version": __version__, "not_ready": missing, "targets": overview(served.targets, now)}
-
     app = web.Application(middlewares=[_headers(guard), guard.middleware, json_errors], client_max_size=LARGEST_BODY)
-    aiohttp_jinja2.setup(
-        app, loader=jinja2.PackageLoader("triggerdev_exporter.web"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    set_up(app)
+    pages = Pages(served)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
-    app.router.add_get("/", landing)
+    app.router.add_routes(pages.routes())
+    app.router.add_routes(Forms(served, pages).routes())
     app.router.add_post("/-/reload", reload)
     app.router.add_routes([route.to_aiohttp() for route in api_routes(served)])
     return app
@@ -139,7 +135,10 @@ def _headers(guard: Gate) -> Middleware:
             )
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
-        response.headers.update({**SECURITY_HEADERS, **guard.access.headers})
+        # A page brings a policy of its own; what a person wrote comes before either.
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.update(guard.access.headers)
         # Pages say what goes on, and to whom: nothing on the way keeps a copy.
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["Server"] = "triggerdev-exporter"

@@ -1,78 +1,89 @@
-"""``/api/v1/…`` about what is watched. It reads the memory of the running targets, and changes nothing.
+"""``/api/v1/…`` about what is watched: tasks, targets, and the first page as data. Reads only.
 
-What an answer looks like is `task_views.py`, how errors are told `json_api.py`.
+What is told is gathered in `watching.py`, how errors are told is `json_api.py`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from aiohttp import web
 
-from triggerdev_alerts.documents.mistakes import found, suggestion
-from triggerdev_exporter.clock import Clock
-from triggerdev_exporter.readings.task_sight import TaskSight, known_tasks, knows, sight_of
-from triggerdev_exporter.readings.witness import LedgerWitness
-from triggerdev_exporter.target import Target
-from triggerdev_exporter.web import task_views as views
+from triggerdev_exporter.readings.ranking import SORTS
+from triggerdev_exporter.web import watching
 from triggerdev_exporter.web.api_route import ApiRoute, Parameter
-from triggerdev_exporter.web.json_api import Problem, answer, chosen
+from triggerdev_exporter.web.json_api import answer, chosen, limited, numbered
+from triggerdev_exporter.web.overview import Overview
+from triggerdev_exporter.web.target_views import TargetList
+from triggerdev_exporter.web.task_views import TaskAnswer, TaskList, WhyList
+
+MOST = 200
+"""How many tasks one answer lists."""
+FURTHEST = 1_000_000
 
 
-class Watching(Protocol):
-    """Whoever holds the targets."""
+def routes(served: watching.Watching) -> list[ApiRoute]:
+    """The routes about what is watched."""
 
-    @property
-    def targets(self) -> Sequence[Target]: ...
+    async def overview(_: web.Request) -> web.Response:
+        return answer(await watching.overview(served))
 
-    @property
-    def clock(self) -> Clock: ...
+    async def targets(_: web.Request) -> web.Response:
+        return answer(watching.target_list(served))
 
-    @property
-    def witness(self) -> LedgerWitness | None:
-        """Who keeps the errors of runs; ``None`` while alerting is not running."""
-        ...
+    async def tasks(request: web.Request) -> web.Response:
+        return answer(
+            await watching.task_list(
+                served,
+                sort=chosen(request, "sort", SORTS) or SORTS[0],
+                search=request.query.get("search", ""),
+                target=chosen(request, "target", [target.name for target in served.targets]),
+                offset=numbered(request, "offset", 0, 0, FURTHEST),
+                limit=limited(request, 50, MOST),
+            )
+        )
 
-
-def routes(served: Watching) -> list[ApiRoute]:
-    """The routes about tasks."""
+    async def task(request: web.Request) -> web.Response:
+        return answer(watching.task_answer(served, request.match_info["task"], request.query.get("target")))
 
     async def why(request: web.Request) -> web.Response:
-        return answer(views.why_list(sights(served, request), served.clock.now()))
+        return answer(watching.why_answers(served, request.match_info["task"], request.query.get("target")))
 
-    task = Parameter("task", "The id of a task; a slash in it is %2F.")
+    name = Parameter("task", "The id of a task; a slash in it is %2F.")
     target = Parameter("target", "Only in that one.")
     return [
+        ApiRoute("GET", "/api/v1/overview", overview, "What the first page shows.", Overview),
+        ApiRoute("GET", "/api/v1/targets", targets, "Targets and their collectors.", TargetList),
+        ApiRoute(
+            "GET",
+            "/api/v1/tasks",
+            tasks,
+            "Tasks, those with a trouble first.",
+            TaskList,
+            query=(
+                Parameter("sort", "What comes first.", choices=SORTS, default=SORTS[0]),
+                Parameter("search", "Only those whose name contains it."),
+                target,
+                Parameter("limit", "How many at most.", least=1, most=MOST, default=50),
+                Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+            ),
+        ),
+        ApiRoute(
+            "GET",
+            "/api/v1/tasks/{task}",
+            task,
+            "Everything about one task, by target.",
+            TaskAnswer,
+            query=(target,),
+            in_path=(name,),
+            refuses=(404,),
+        ),
         ApiRoute(
             "GET",
             "/api/v1/tasks/{task}/why",
             why,
             "Why a task does its work or does not, by target.",
-            views.WhyList,
+            WhyList,
             query=(target,),
-            in_path=(task,),
+            in_path=(name,),
             refuses=(404,),
-        )
+        ),
     ]
-
-
-def sights(served: Watching, request: web.Request) -> list[TaskSight]:
-    """The task of the address in all targets that know it, or in the one that is named. Raises `Problem`."""
-    task = request.match_info["task"]
-    name = chosen(request, "target", [target.name for target in served.targets])
-    now, witness = served.clock.now(), served.witness
-    asked = [target for target in served.targets if name in (None, target.name)]
-    knowing = [target for target in asked if knows(target, task)]
-    if not knowing:
-        raise Problem(404, "not_found", _nobody_knows(task, asked))
-    if witness is None:
-        return [sight_of(target, task, now) for target in knowing]
-    return [sight_of(target, task, now, witness.errors_in) for target in knowing]
-
-
-def _nobody_knows(task: str, targets: Sequence[Target]) -> str:
-    known = sorted(set().union(*(known_tasks(target) for target in targets)))
-    if not known:
-        return f"no task {found(task)} is known, nor any other: runs were not read yet, or there are none"
-    return f"no task {found(task)} is known{suggestion(task, known)}"
