@@ -20,6 +20,7 @@ from triggerdev_alerts.export.conditions import (
     Written,
     written,
 )
+from triggerdev_alerts.export.links import Places, linked
 from triggerdev_alerts.export.promql import (
     any_of,
     bracketed,
@@ -101,17 +102,18 @@ class Exported:
         return tuple(rule for group in self.groups for rule in group.rules)
 
 
-def export(ruleset: RuleSet, mode: Mode) -> Exported:
+def export(ruleset: RuleSet, mode: Mode, places: Places | None = None) -> Exported:
     """Every rule that is on: as an alert, or left out with the reason."""
     groups: list[AlertGroup] = []
     left_out: list[LeftOut] = []
+    led = places or Places()
     for group in ruleset.groups:
         rules: list[AlertRule] = []
         for rule in group.rules:
             if not rule.enabled:
                 continue
             try:
-                rules.append(_held(rule) if mode is Mode.HELD else _promql(rule, group, ruleset.owners))
+                rules.append(_held(rule, led) if mode is Mode.HELD else _promql(rule, group, ruleset.owners, led))
             except InexpressibleError as error:
                 left_out.append(LeftOut(rule, str(error)))
         if rules:
@@ -124,7 +126,7 @@ def _labels(rule: Rule, series: Sequence[str]) -> dict[str, str]:
     return {"severity": rule.severity, **own}
 
 
-def _held(rule: Rule) -> AlertRule:
+def _held(rule: Rule, places: Places) -> AlertRule:
     shown = ("target", *(name for name in FAMILIES["alert_firing"] if name not in ("alertname", "severity")))
     series = [name for name in shown if name in ("owner", "target") or name in rule.when.by]
     texts, lost = annotated(rule, Told(series, value=False))
@@ -139,13 +141,13 @@ def _held(rule: Rule) -> AlertRule:
         0,
         HELD_FOR,
         _labels(rule, series),
-        texts,
+        linked(rule, texts, series, places),
         notes=tuple(notes),
         reworded=tuple(lost),
     )
 
 
-def _promql(rule: Rule, group: Group, owners: Sequence[tuple[str, str]]) -> AlertRule:
+def _promql(rule: Rule, group: Group, owners: Sequence[tuple[str, str]], places: Places) -> AlertRule:
     scope, condition = Scope(rule), written(rule)
     expr = _expression(scope, condition, group)
     series = [*scope.by]
@@ -163,7 +165,7 @@ def _promql(rule: Rule, group: Group, owners: Sequence[tuple[str, str]]) -> Aler
         rule.for_,
         rule.keep_firing_for,
         _labels(rule, series),
-        texts,
+        linked(rule, texts, series, places),
         tuple(records),
         (*condition.notes, *_unheld(condition, group)),
         tuple(lost),

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from triggerdev_alerts.export.alerting import Exported, Mode, export
+from triggerdev_alerts.export.links import Places
 from triggerdev_alerts.export.prometheus import FORMATS, differences, left_out
 from triggerdev_alerts.export.promtool import unit_tests
 from triggerdev_alerts.rules.files import shipped_rules
@@ -28,13 +29,14 @@ class Wish:
     mode: str
     folder: Path | None
     tests: Path | None
+    places: Places
 
 
 def export_rules(wish: Wish) -> None:
     """Print the document, or write it into the folder. What it cannot say is told on stderr, rule by rule."""
     if wish.tests is not None and wish.format != "prometheus":
         raise click.UsageError("promtool reads files of rules only; leave out --tests, or --format prometheusrule")
-    exported = export(_rules(wish.files, wish.config_path), Mode(wish.mode))
+    exported = export(_rules(wish.files, wish.config_path), Mode(wish.mode), wish.places)
     document = FORMATS[wish.format](exported)
     path = None if wish.folder is None else wish.folder / f"{wish.mode}.{_ENDINGS[wish.format]}"
     if path is None:

@@ -208,6 +208,9 @@ def suggest(
 @click.option(
     "--tests", type=click.Path(path_type=Path, dir_okay=False), help="Write tests for promtool into this file."
 )
+@click.option("--runbooks-at", metavar="URL", default="", help="What stands before paths of runbooks in links.")
+@click.option("--grafana-at", metavar="URL", default="", help="Where links to dashboards lead; else they are paths.")
+@click.option("--status-at", metavar="URL", default="", help="Where this program's pages are; else links are paths.")
 def export(
     files: tuple[str, ...],
     config_path: Path | None,
@@ -215,11 +218,15 @@ def export(
     mode: str,
     folder: Path | None,
     tests: Path | None,
+    runbooks_at: str,
+    grafana_at: str,
+    status_at: str,
 ) -> None:
     """Print FILES (or the rules of the config, or the shipped ones) as rules for Prometheus.
 
     Rules that Prometheus cannot express are left out: the document and stderr say which, and why.
     """
+    from triggerdev_alerts.export.links import Places
     from triggerdev_exporter.commands.rule_export import Wish, export_rules
 
-    export_rules(Wish(files, config_path, format_, mode, folder, tests))
+    export_rules(Wish(files, config_path, format_, mode, folder, tests, Places(runbooks_at, grafana_at, status_at)))
