@@ -59,10 +59,10 @@ def test_paths_lead_to_the_task_or_the_queue() -> None:
         ),
         "status_url": "/alerts",
     }
-    assert (
-        links(rules("{notifier_failing: {older_than: 5m}}"), mode=Mode.PROMQL)["dashboard_url"]
-        == "/d/triggerdev-alerts"
-    )
+    assert links(rules("{view_lag: {above: 2m}}"), mode=Mode.PROMQL) == {
+        "dashboard_url": "/d/triggerdev-exporter?var-target={{ $labels.target | urlquery }}",
+        "status_url": "/alerts",
+    }
 
 
 def test_addresses_come_before_paths_and_what_a_person_wrote_stays() -> None:
