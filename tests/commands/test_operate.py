@@ -282,7 +282,7 @@ async def test_receivers(stage: Operated, do: Do) -> None:
     ids=" ".join,
 )
 async def test_a_daemon_that_is_not_there_is_one_sentence(free_port: int, arguments: tuple[str, ...]) -> None:
-    done = await invoke(*arguments, "--url", f"http://user:secret@127.0.0.1:{free_port}/")
+    done = await invoke(*arguments, "--url", f"http://127.0.0.1:{free_port}/")
     assert error(done) == (
         f"no daemon answers at http://127.0.0.1:{free_port}/ (connection refused); "
         'start one with "triggerdev-exporter run", or say where it is with --url'

@@ -16,6 +16,8 @@ from triggerdev_alerts.rules.load import read_rules
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_alerts.rules.sources import RuleFile
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
+from triggerdev_exporter.config.access import Access
+from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.config.model import Intervals, Target
 from triggerdev_exporter.doctor.checks_host import HOST_CHECKS, NETWORKED, Host
 from triggerdev_exporter.doctor.checks_target import TARGET_CHECKS
@@ -167,8 +169,9 @@ def host(**more: Any) -> Host:
     ruleset = more.pop("ruleset", RuleSet())
     book = more.pop("book", Premises(Path("/s/state-alerts.db"), False))
     warnings, targets = more.pop("warnings", ()), more.pop("targets", ("prod",))
+    listen, access = more.pop("listen", Listen("10.0.0.5", 9925)), more.pop("access", Access())
     base: dict[str, Any] = {"path": Path("/s/state.db"), "exists": False, "free": 1 << 40, "filesystem": "ext4"}
-    return Host(Premises(**{**base, **more}), book, ruleset, warnings, targets)
+    return Host(Premises(**{**base, **more}), book, ruleset, warnings, targets, listen, access)
 
 
 HOSTS = (
@@ -182,6 +185,9 @@ HOSTS = (
     ("state", host(problem="it is damaged"), Verdict.BROKEN, "/s/state.db: it is damaged"),
     ("state", host(exists=True, size=4096, owner="process 7 on pod-1"), Verdict.OK, "in use by process 7 on pod-1"),
     ("alerts", host(), Verdict.OK, "nobody is told"),
+    ("access", host(), Verdict.OK, "10.0.0.5:9925 is open to whoever reaches it"),
+    ("access", host(access=Access(users={"a": "b"})), Verdict.WARNING, "in the clear"),
+    ("access", host(access=Access(users={"a": "b"}), listen=Listen("127.0.0.1", 1)), Verdict.OK, "no TLS, 1 users"),
 )
 
 

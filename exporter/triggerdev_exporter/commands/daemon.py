@@ -14,6 +14,8 @@ from yarl import URL
 
 from triggerdev_alerts.message.characters import tame_line
 from triggerdev_exporter import __version__
+from triggerdev_exporter.clock import Clock, SystemClock
+from triggerdev_exporter.commands.entrance import Entrance
 from triggerdev_exporter.errors import ExporterError
 from triggerdev_exporter.web.alert_views import ErrorAnswer
 
@@ -21,6 +23,7 @@ TIMEOUT_S = 60.0
 """Longer than any receiver may take in a test."""
 CONNECT_S = 5.0
 LARGEST_ANSWER = 32 << 20
+LONGEST_WAIT_S = 5
 
 T = TypeVar("T")
 
@@ -38,8 +41,9 @@ class BadWish(Refused):
 class Daemon:
     """One daemon at `url`. Make it with `open_daemon`. Every method raises `ExporterError`."""
 
-    def __init__(self, url: URL, session: aiohttp.ClientSession) -> None:
+    def __init__(self, url: URL, session: aiohttp.ClientSession, clock: Clock) -> None:
         self._url = url
+        self._clock = clock
         self._session = session
         self._shown = str(url.with_user(None))
 
@@ -65,8 +69,14 @@ class Daemon:
         url = URL(f"{str(self._url).rstrip('/')}/{parts}", encoded=True).with_query(parameters)
         data = None if body is None else msgspec.json.encode(body)
         try:
-            async with self._session.request(method, url, data=data, allow_redirects=False) as response:
-                return self._read(response.status, await _whole(response), as_type)
+            while True:
+                async with self._session.request(method, url, data=data, allow_redirects=False) as response:
+                    raw = await _whole(response)
+                    wait = response.headers.get("Retry-After", "")
+                if response.status != 429 or not wait.isdecimal() or int(wait) > LONGEST_WAIT_S:
+                    return self._read(response.status, raw, as_type)
+                # Many changes in a row are slowed down, not lost.
+                await self._clock.sleep(int(wait))
         except TimeoutError:
             raise ExporterError(f"the daemon at {self._shown} did not answer within {TIMEOUT_S:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -84,6 +94,8 @@ class Daemon:
             raise ExporterError(
                 f"what answers at {self._shown} is no triggerdev-exporter of this version (HTTP {status})"
             ) from None
+        if status == 401:
+            raise Refused(f"{tame_line(told.message)}: use --user and --password-file")
         raise (BadWish if status == 400 else Refused)(tame_line(told.message))
 
 
@@ -100,7 +112,9 @@ def _why(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "its name cannot be resolved"
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not trusted; name its authority with --ca-file"
+        case aiohttp.ClientSSLError():
             return "the TLS handshake failed"
         case aiohttp.ClientConnectorError():
             return os.strerror(error.os_error.errno).lower() if error.os_error.errno else "no connection"
@@ -118,9 +132,14 @@ def read_url(text: str) -> URL:
 
 
 @asynccontextmanager
-async def open_daemon(url: URL) -> AsyncIterator[Daemon]:
-    """The daemon at `url`. A proxy of the environment is not used: the daemon is near."""
+async def open_daemon(entrance: Entrance) -> AsyncIterator[Daemon]:
+    """The daemon behind `entrance`. A proxy of the environment is not used: the daemon is near."""
     headers = {"Content-Type": "application/json", "User-Agent": f"triggerdev-exporter/{__version__}"}
+    if entrance.authorization:
+        headers["Authorization"] = entrance.authorization
+    connector = aiohttp.TCPConnector(ssl=entrance.context or True)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=CONNECT_S)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Daemon(url, session)
+    async with aiohttp.ClientSession(
+        headers=headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), connector=connector
+    ) as session:
+        yield Daemon(entrance.url, session, SystemClock())

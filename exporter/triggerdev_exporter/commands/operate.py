@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
 import click
 
-_Command = TypeVar("_Command", bound=Callable[..., object])
+from triggerdev_exporter.commands.entrance import takes_url
+
 _STATES = ("pending", "firing", "recovering")
 _STATUSES = ("queued", "sending", "sent", "dead", "superseded")
-
-
-def takes_url(command: _Command) -> _Command:
-    """``--url``: where the daemon is."""
-    return click.option(
-        "--url",
-        default="http://127.0.0.1:9925",
-        envvar="TRIGGERDEV_EXPORTER_URL",
-        help="Where the daemon is; default: $TRIGGERDEV_EXPORTER_URL, else http://127.0.0.1:9925.",
-        callback=_url,
-    )(command)
-
-
-def _url(_: click.Context, __: click.Parameter, value: str) -> object:
-    from triggerdev_exporter.commands.daemon import read_url
-
-    try:
-        return read_url(value)
-    except ValueError as error:
-        raise click.BadParameter("this is no address; write it like http://127.0.0.1:9925") from error
 
 
 _formatted = click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)

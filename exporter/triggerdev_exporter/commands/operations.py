@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import click
 import msgspec
-from yarl import URL
 
 from triggerdev_alerts.documents.mistakes import Unfit
 from triggerdev_alerts.message.characters import tame_line
 from triggerdev_alerts.notify.matcher_text import format_matchers, parse_matchers, parse_words
 from triggerdev_exporter.commands import listings
 from triggerdev_exporter.commands.daemon import Daemon, Refused, open_daemon
+from triggerdev_exporter.commands.entrance import Entrance
 from triggerdev_exporter.web import alert_views as views
 from triggerdev_exporter.web import task_views
 
@@ -25,26 +25,26 @@ COMMENT = "added by the command line"
 _PAGE = 1_000
 
 
-async def list_alerts(url: URL, state: str, format_: str) -> None:
+async def list_alerts(url: Entrance, state: str, format_: str) -> None:
     async with open_daemon(url) as daemon:
         found = await daemon.get(views.AlertList, "alerts", **({"state": state} if state else {}))
     _print(found, format_, listings.alerts_text(found, state))
 
 
-async def why(url: URL, task: str, target: str, format_: str) -> None:
+async def why(url: Entrance, task: str, target: str, format_: str) -> None:
     async with open_daemon(url) as daemon:
         wanted = {"target": target} if target else {}
         found = await daemon.get(task_views.WhyList, "tasks", task, "why", **wanted)
     _print(found, format_, listings.why_text(found))
 
 
-async def list_silences(url: URL, format_: str, *, with_expired: bool) -> None:
+async def list_silences(url: Entrance, format_: str, *, with_expired: bool) -> None:
     async with open_daemon(url) as daemon:
         found = await daemon.get(views.SilenceList, "silences")
     _print(found, format_, listings.silences_text(found, with_expired=with_expired))
 
 
-async def add_silence(url: URL, words: Sequence[str], duration: str, author: str, comment: str) -> None:
+async def add_silence(url: Entrance, words: Sequence[str], duration: str, author: str, comment: str) -> None:
     wish = views.SilenceWish(
         matchers=matchers_text(words), duration=duration, author=author or whoever(), comment=comment or COMMENT
     )
@@ -73,7 +73,7 @@ def whoever() -> str:
         return "somebody"
 
 
-async def expire_silences(url: URL, ids: Sequence[str]) -> None:
+async def expire_silences(url: Entrance, ids: Sequence[str]) -> None:
     async with open_daemon(url) as daemon:
         refused = [each for each in ids if not await _expire(daemon, each)]
     _end(refused)
@@ -89,14 +89,14 @@ async def _expire(daemon: Daemon, silence_id: str) -> bool:
     return True
 
 
-async def list_notifications(url: URL, status: str, receiver: str, limit: int, format_: str) -> None:
+async def list_notifications(url: Entrance, status: str, receiver: str, limit: int, format_: str) -> None:
     wanted = {"status": status, "receiver": receiver, "limit": str(limit)}
     async with open_daemon(url) as daemon:
         found = await daemon.get(views.NotificationList, "notifications", **{k: v for k, v in wanted.items() if v})
     _print(found, format_, listings.notifications_text(found, status))
 
 
-async def change_dead(url: URL, verb: str, ids: Sequence[str], *, all_: bool, receiver: str) -> None:
+async def change_dead(url: Entrance, verb: str, ids: Sequence[str], *, all_: bool, receiver: str) -> None:
     """`verb` is ``retry`` or ``drop``. One that cannot be changed does not stop the others; the exit code is then 1."""
     if bool(ids) is all_:
         raise click.UsageError("name notifications, or all dead ones with --all")
@@ -131,13 +131,13 @@ async def _change(daemon: Daemon, verb: str, letter_id: str) -> bool:
     return True
 
 
-async def list_receivers(url: URL, format_: str) -> None:
+async def list_receivers(url: Entrance, format_: str) -> None:
     async with open_daemon(url) as daemon:
         found = await daemon.get(views.ReceiverList, "receivers")
     _print(found, format_, listings.receivers_text(found))
 
 
-async def test_receiver(url: URL, name: str) -> None:
+async def test_receiver(url: Entrance, name: str) -> None:
     async with open_daemon(url) as daemon:
         done = await daemon.post(views.TryoutAnswer, "receivers", name, "test")
     click.echo(tame_line(f"{done.receiver}: {done.message}"), err=not done.delivered)

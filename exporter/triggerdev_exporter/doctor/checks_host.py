@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from triggerdev_alerts.documents.mistakes import Mistake, shown
 from triggerdev_alerts.rules.model import RuleSet
+from triggerdev_exporter.config.access import Access
+from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.doctor.finding import Check, Finding, broken, ok, unknown, warning
 from triggerdev_exporter.doctor.matching import aimless_rules
 from triggerdev_exporter.doctor.premises import Premises
@@ -29,6 +31,8 @@ class Host:
     warnings: Sequence[Mistake]
     """What is odd about the rules."""
     targets: Sequence[str]
+    listen: Listen
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,23 @@ def _alerts(host: Host) -> Finding:
     return ok(f"{rules} rules, {len(host.ruleset.receivers)} receivers")
 
 
+def _access(host: Host) -> Finding:
+    is_inside = host.listen.host in ("localhost", "::1") or host.listen.host.startswith("127.")
+    if host.access.users and host.access.context is None and not is_inside:
+        return warning(
+            f"passwords come to {host.listen} in the clear",
+            "write tls_server_config into web.config_file, or let only a proxy with TLS reach this port",
+        )
+    if not host.access.users and host.access.context is None:
+        return ok(f"{host.listen} is open to whoever reaches it: no TLS, no users (docs/access.md)")
+    users = f"{len(host.access.users)} users" if host.access.users else "no users"
+    return ok(f"{host.listen}: {'TLS' if host.access.context else 'no TLS'}, {users}")
+
+
 HOST_CHECKS: tuple[Check[Host], ...] = (
     Check("state", _state),
     Check("disk", _disk),
+    Check("access", _access),
     Check("alerts", _alerts),
 )
 

@@ -13,6 +13,7 @@ from triggerdev_alerts.rules.load import LoadedRules
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_exporter.api.client import Client
 from triggerdev_exporter.clock import Clock
+from triggerdev_exporter.config.access import load_access
 from triggerdev_exporter.config.model import Config, Quota
 from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.doctor.checks_host import HOST_CHECKS, RECEIVER_CHECKS, Host, Reached
@@ -35,7 +36,9 @@ async def check_up(
     """Host first, then each target, then each receiver; a result at a time, as soon as it is known."""
     state = look(config.state, STATE_FILE)
     names = [target.name for target in config.targets]
-    host = Host(state, look(book, BOOK_FILE), rules.ruleset, rules.warnings, names)
+    web_file = config.web.config_file
+    access = load_access(None if web_file is None else Path(web_file))
+    host = Host(state, look(book, BOOK_FILE), rules.ruleset, rules.warnings, names, config.web.listen, access)
     for result in results(HOST_CHECKS, "", host):
         yield result
     for target in config.targets:
