@@ -244,6 +244,20 @@ async def test_the_old_cursor_is_an_id_and_a_public_id_loops(open_simulator: Ope
     assert [run["id"] for run in looped["data"]] == [run["id"] for run in body["data"]]
 
 
+async def test_the_old_cursor_skips_what_was_made_after_an_early_run(open_simulator: Open) -> None:
+    """The list is ordered by createdAt, and goes on with smaller ids: a schedule's run has an old id and a new date."""
+    client = await open_simulator(profile="v4.4")
+    world, clock = client.running.world, client.running.scaled
+    early = world.add_run(task="a", created_at=START + 20 * SECOND, visible_at=START)
+    clock.set(now=START + 10 * SECOND)
+    world.advance(clock.now())
+    between = world.add_run(task="a")
+    _, first = await client.ask("/api/v1/runs?page[size]=1")
+    assert [run["id"] for run in first["data"]] == [early]
+    _, second = await client.ask("/api/v1/runs?page[size]=1&page[after]=" + first["pagination"]["next"])
+    assert second["data"] == [], f"{between} is skipped"
+
+
 # ── the lagging view ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

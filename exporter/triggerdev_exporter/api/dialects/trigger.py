@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from triggerdev_exporter.api.calls import Call
+from triggerdev_exporter.api.dialects import old_cursors
 from triggerdev_exporter.api.dialects.run_error import read_errors, read_run_error
 from triggerdev_exporter.api.dialects.wire import (
     Count,
@@ -367,8 +368,8 @@ class TriggerDialect:
         if only_open:
             params.append(("filter[status]", OPEN_FILTER))
         if cursor:
-            params.append(("page[after]", cursor))
-        return Call("runs", "/api/v1/runs", self._read_runs, tuple(params))
+            params.append(old_cursors.params_of(cursor))
+        return Call("runs", "/api/v1/runs", lambda body: old_cursors.by_time(self._read_runs(body)), tuple(params))
 
     def run(self, run_id: str) -> Call[Run]:
         return Call("run", f"/api/v3/runs/{segment(run_id)}", self._read_run)
