@@ -64,7 +64,10 @@ def install(folder: Path) -> Path:
     # The environment of the image is another folder here.
     script = re.sub(r"--python \S+ install", f"install --quiet --target {app}", script)
     environ = {"PATH": os.environ["PATH"], "REVISION": REVISION, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    subprocess.run(["/bin/sh", "-euc", script], cwd=context, env=environ, check=True, capture_output=True)
+    done = subprocess.run(
+        ["/bin/sh", "-euc", script], cwd=context, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     return app
 
 

@@ -109,6 +109,13 @@ def test_the_builder_gets_what_is_copied_and_nothing_else(require: Callable[[str
     assert {name.split("/")[0] for name in sent} == {source.split("/")[0] for source in copied}
 
 
+def test_the_builder_gets_what_the_wheel_holds() -> None:
+    copied = [source.strip("/") for each in BUILD.all("COPY") for source in each.words[:-1]]
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for source in [*wheel["packages"], *wheel["force-include"]]:
+        assert any(source == each or source.startswith(f"{each}/") for each in copied), f"COPY {source}"
+
+
 @pytest.mark.parametrize(
     "path", [".git/config", ".venv/bin/python", "tests/conftest.py", "exporter/a/__pycache__/b.pyc", "state.db", ".env"]
 )
