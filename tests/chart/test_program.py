@@ -15,7 +15,7 @@ from yarl import URL
 from chart.helm import CI, ONE_SECRET, Refused, Rendered
 from chart.mounted import mount
 from triggerdev_exporter.cli import cli, with_default
-from triggerdev_exporter.config.model import Config, WrittenTarget
+from triggerdev_exporter.config.model import WrittenConfig, WrittenTarget
 from triggerdev_exporter.config.written import API_URL, BRANCH, CONFIG, KEY, KEY_FILE, OVERRIDES
 
 Object = dict[str, Any]
@@ -118,7 +118,7 @@ def test_every_key_of_a_target_can_be_written(schema: Object) -> None:
 
 def test_every_section_of_the_config_can_be_written(schema: Object) -> None:
     chart_writes = {"targets", "state"}
-    assert schema["properties"]["config"]["properties"].keys() | chart_writes >= Config.model_fields.keys()
+    assert schema["properties"]["config"]["properties"].keys() | chart_writes >= WrittenConfig.model_fields.keys()
 
 
 @pytest.mark.parametrize(
