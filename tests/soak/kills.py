@@ -73,6 +73,8 @@ class Playground:
     stage: Stage
     nest: Nest
     made: list[Hatched] = field(default_factory=list)
+    environ: dict[str, str] = field(default_factory=dict)
+    """What all of them get besides."""
 
     @property
     def state(self) -> Path:
@@ -87,7 +89,7 @@ class Playground:
             folder=self.stage.folder,
             out=out,
             err=err,
-            environ=self.stage.environ(),
+            environ=self.stage.environ(**self.environ),
             failpoint=failpoint,
             mark=self.stage.folder / "mark",
         )

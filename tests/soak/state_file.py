@@ -51,7 +51,7 @@ def copy_of(state: Path, scratch: Path) -> Iterator[Path]:
             beside(copy, suffix).unlink(missing_ok=True)
 
 
-STRIPS = ("strip", "strip_series", "strip_cell")
+TABLES = {"target", "counter", "histogram", "fact", "settled", "strip", "strip_series", "strip_cell", "span_due"}
 
 
 def look(state: Path, scratch: Path) -> Book:
@@ -64,7 +64,7 @@ def look(state: Path, scratch: Path) -> Book:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
             return Book()
-        assert tables == {"target", "counter", "histogram", "fact", "settled", *STRIPS}, tables
+        assert tables == TABLES, tables
         births = connection.execute("SELECT birth FROM target").fetchall()
         numbers = {
             f"{family} {labels}": value
