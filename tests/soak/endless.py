@@ -12,8 +12,8 @@ import logging
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from triggerdev_exporter.app import collectors_of, open_targets
 from triggerdev_exporter.clock import MINUTE, SECOND, iso
-from triggerdev_exporter.collect.collector import tick
+from triggerdev_exporter.collect.collector import Collector, tick
 from triggerdev_exporter.config.model import Config, Quota, Target
 from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.news import Draft
@@ -137,7 +137,8 @@ def _server(pipe: Connection, distinct: bool) -> None:
 
 
 @contextmanager
-def _served(distinct: bool) -> Iterator[str]:
+def served(*, distinct: bool = False) -> Iterator[str]:
+    """The server's URL, while it runs."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     process = context.Process(target=_server, args=(theirs, distinct), daemon=True)
@@ -168,50 +169,60 @@ async def _without_sweeps(target: Watched) -> None:
     await target.journal.write(decide)
 
 
+@asynccontextmanager
+async def watched(
+    url: str, folder: Path, clock: VirtualClock
+) -> AsyncIterator[tuple[Watched, dict[str, Collector], Callable[[float], Awaitable[None]]]]:
+    """A target that watches the server from now on, its collectors, and what moves time by some seconds for both."""
+    target_config = Target(
+        name="endless",
+        api_url=url,
+        secret_key=SecretStr("tr_prod_endless"),
+        quota=Quota(requests_per_minute=1_000_000, share=1.0),
+        dialect="trigger",
+    )
+    config = Config(targets=(target_config,), state=folder / "state.db")
+    store = open_store(config.state)
+    async with open_targets(config, clock, store) as (target,):
+        session = target.client._session
+
+        async def move(seconds: float) -> None:
+            clock.advance(seconds)
+            async with session.get(f"{url}/clock", params={"now": str(clock.now())}):
+                pass
+
+        collectors = {collector.name: collector for collector in collectors_of(target)}
+        await tick(target, collectors["runs"])
+        await _without_sweeps(target)
+        yield target, collectors, move
+    await store.close()
+
+
 async def follow(total: int, folder: Path, *, distinct: bool = False, progress: bool = False) -> Measured:
     """Follow `total` runs; memory is read after a tenth of them and at the end. `distinct`: each of its own task."""
     clock = VirtualClock(START)
-    with _served(distinct) as url:
-        target_config = Target(
-            name="endless",
-            api_url=url,
-            secret_key=SecretStr("tr_prod_endless"),
-            quota=Quota(requests_per_minute=1_000_000, share=1.0),
-            dialect="trigger",
-        )
-        config = Config(targets=(target_config,), state=folder / "state.db")
-        store = open_store(config.state)
-        started = asyncio.get_running_loop().time()
-        async with open_targets(config, clock, store) as (target,):
-            collectors = {collector.name: collector for collector in collectors_of(target)}
-            session = target.client._session
-            early = 0
-            seen = 0
-            await tick(target, collectors["runs"])
-            await _without_sweeps(target)
+    started = asyncio.get_running_loop().time()
+    early = seen = 0
+    with served(distinct=distinct) as url:
+        async with watched(url, folder, clock) as (target, collectors, move):
             while seen < total:
                 report = await tick(target, collectors["runs"])
                 assert report.outcome == "ok", report
-                clock.advance(STEP / SECOND)
-                async with session.get(f"{url}/clock", params={"now": str(clock.now())}):
-                    pass
+                await move(STEP / SECOND)
                 seen += STEP // APART
                 if not early and seen >= total // 10:
                     early = resident()
                 if progress and seen % 500_000 < STEP // APART:
                     sys.stdout.write(f"{seen:>11,} runs   {resident() / 2**20:6.1f} MiB\n")
                     sys.stdout.flush()
-            clock.advance(60)
-            async with session.get(f"{url}/clock", params={"now": str(clock.now())}):
-                pass
+            await move(60)
             await tick(target, collectors["runs"])
             ledger = target.ledger
             assert ledger is not None
-            counted = sum(value for value in ledger.counter("runs_finished_total").values())
+            counted = sum(ledger.counter("runs_finished_total").values())
             late = resident()
             page = Page((target,), clock.now(), loaded_at=0, state_bytes=0).write(Format.TEXT_0)
-        size = store.size()
-        await store.close()
+            size = (folder / "state.db").stat().st_size
     there = (clock.now() - LIFE - START) // APART + 1
     assert counted == there, f"counted {counted} of {there}"
     return Measured(seen, counted, early, late, asyncio.get_running_loop().time() - started, size, page.decode())
