@@ -30,6 +30,9 @@ class Kind(StrEnum):
     TEST = "test"
     ROOT = "root"
 
+    # As in `statuses.RunStatus`: facts are looked up by it several times a run.
+    __hash__ = str.__hash__
+
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that has not ended, key: run id."""

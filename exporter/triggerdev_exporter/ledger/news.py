@@ -203,8 +203,12 @@ class Draft:
 
     def count(self, family: str, labels: Labels, by: int = 1) -> None:
         """Add `by` to a counter. In a family by task (its first label), one over the budget is ``__other__``'s."""
-        place = self._within_budget(family, labels)
-        self.news.counts[place] = self.news.counts.get(place, 0) + by
+        counts = self.news.counts
+        place = (family, labels)
+        # What this draft counts already is within the budget.
+        if place not in counts:
+            place = self._within_budget(family, labels)
+        counts[place] = counts.get(place, 0) + by
 
     def total(self, family: str, labels: Labels) -> int:
         place = (family, labels)
@@ -233,10 +237,12 @@ class Draft:
 
     def observe(self, family: str, labels: Labels, value_ms: int) -> None:
         """Add a value to a histogram, within the same budget as `count`."""
-        place = self._within_budget(family, labels)
-        histogram = self.news.timings.get(place)
+        histogram = self.news.timings.get((family, labels))
         if histogram is None:
-            histogram = self.news.timings[place] = new_histogram(family)
+            place = self._within_budget(family, labels)
+            histogram = self.news.timings.get(place)
+            if histogram is None:
+                histogram = self.news.timings[place] = new_histogram(family)
         histogram.observe(value_ms)
 
     def keep_strips(self, now: Instant) -> None:
@@ -274,6 +280,10 @@ class Draft:
             return self.birth if family is Family.BATCHES else coverage.tail
         # Scheduled runs are listed before their createdAt.
         return max(now, coverage.newest or 0) if family is Family.TRIGGERED else now
+
+    def keeps(self, family: Family) -> bool:
+        """Whether any strip wants to know what happens in `family`."""
+        return family in self._kept
 
     def note(self, family: Family, at: Instant, about: About, sub: int, by: int = 1, *, run_id: str = "") -> None:
         """Count something that happened at `at` in the cells of all strips of `family`. Once for each event.

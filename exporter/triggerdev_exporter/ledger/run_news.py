@@ -68,7 +68,7 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
         draft.tell_version(
             run.id, Noted(Family.TRIGGERED, run.created_at, about._replace(version=""), 0, 1), run.version
         )
-    if started_at is not None and (before is None or before.started_at is None):
+    if started_at is not None and (before is None or before.started_at is None) and draft.keeps(Family.WAIT):
         draft.note(Family.WAIT, started_at, about, code_of(_waited(run, started_at)), run_id=run.id)
 
     if not apart:
@@ -172,7 +172,7 @@ def _note_end(draft: Draft, run: Run, started_at: Instant | None, finished_at: I
     draft.note(Family.COST, finished_at, about, RUNS, run_id=run.id)
     if run.cost_nanousd:
         draft.note(Family.COST, finished_at, about, NANOUSD, run.cost_nanousd, run_id=run.id)
-    if started_at is not None:
+    if started_at is not None and draft.keeps(Family.DURATION):
         lasted = max(0, finished_at - started_at)
         draft.note(Family.DURATION, finished_at, about, code_of(lasted), run_id=run.id)
 

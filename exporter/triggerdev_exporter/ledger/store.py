@@ -6,8 +6,8 @@ with the remedy in the sentence.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -376,17 +376,19 @@ class Store:
             "SELECT bounds, cells, sum FROM histogram WHERE target = ? AND family = ? AND labels = ?",
             (target_id, family, labels),
         ).fetchone()
-        merged = histogram.copy()
-        if row is not None and tuple(json.loads(row[0])) == histogram.bounds:
-            merged.add(Histogram(histogram.bounds, json.loads(row[1]), row[2]))
+        bounds, cells, total = _bounds_text(histogram.bounds), histogram.cells, histogram.sum
+        if row is not None and row[0] == bounds:
+            cells = [mine + known for mine, known in zip(cells, _NUMBERS.decode(row[1]), strict=True)]
+            total += row[2]
         self._connection.execute(
             "INSERT OR REPLACE INTO histogram VALUES (?, ?, ?, ?, ?, ?)",
-            (target_id, family, labels, _json(histogram.bounds), _json(merged.cells), merged.sum),
+            (target_id, family, labels, bounds, _json(cells), total),
         )
 
 
 _LABELS = msgspec.json.Decoder(tuple[str, ...])
 _NUMBERS = msgspec.json.Decoder(list[int])
+_ENCODER = msgspec.json.Encoder()
 
 
 def _cells(bounds: tuple[int, ...], text: str) -> list[int]:
@@ -396,8 +398,14 @@ def _cells(bounds: tuple[int, ...], text: str) -> list[int]:
     return cells
 
 
-def _json(values: Sequence[object]) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+def _json(values: Sequence[str] | Sequence[int]) -> str:
+    """The text that is a key on disk: it must never be spelt in another way."""
+    return _ENCODER.encode(values).decode()
+
+
+@cache
+def _bounds_text(bounds: tuple[int, ...]) -> str:
+    return _json(bounds)
 
 
 def open_store(path: Path) -> Store:

@@ -42,6 +42,8 @@ class Family(StrEnum):
     BATCHES = "batches"
     """[`BATCHES`, `ITEMS`, `FAILED_ITEMS`]"""
 
+    __hash__ = str.__hash__  # as in `statuses.RunStatus`
+
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "SYSTEM_FAILURE", "TIMED_OUT", "CANCELED", "EXPIRED")
 """The numbers stand in files: add at the end only."""
