@@ -47,7 +47,7 @@ def demo_config(*, api_url: str, listen: Listen, state: Path, rules: Path) -> Co
                 secret_key=SecretStr("tr_prod_demo"),
                 intervals=INTERVALS,
                 quota=Quota(requests_per_minute=1500, share=1.0),
-                lookback=HOUR,
+                lookback=2 * HOUR,
             ),
         ),
         state=state,
@@ -81,7 +81,7 @@ def _greeting(url: str, api_url: str, profile: str) -> str:
     return f"""
   triggerdev-exporter, watching a simulated shop on Trigger.dev ({profile}): no account, nothing leaves this machine.
 
-    Look       {url}/             how the exporter is doing
+    Look       {url}/             what fails, since when, what was sent; each task says why
     Metrics    {url}/metrics      what Prometheus scrapes
     Try        curl -s {url}/metrics | grep runs_open
     The API    {api_url}          any key that begins with tr_ is right

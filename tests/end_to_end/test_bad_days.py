@@ -38,7 +38,7 @@ def test_a_wrong_key_is_told_once_and_never_shown(stage: Stage) -> None:
     # A refused key is left alone for half a minute: nobody asks again and again.
     asked = simulator.counts()
     served = ask(f"{daemon.url}/").text + daemon.text() + daemon.text(accept="application/openmetrics-text")
-    assert "not reachable, or key refused" in served
+    assert "prod cannot be read" in served
     assert simulator.counts() == asked
     assert sum(asked.values()) <= 3 * len(COLLECTORS)
     told = [line for line in daemon.log if line["level"] in ("warning", "error")]

@@ -86,7 +86,7 @@ def test_the_greeting_is_true(stage: Stage) -> None:
     landing = ask(f"{daemon.url}/")
     assert (landing.status, landing.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "demo" in landing.text
-    assert simulator.url in landing.text
+    assert simulator.url in ask(f"{daemon.url}/targets").text
     assert "tr_prod_demo" not in landing.text
     assert set(ask(f"{simulator.url}/_sim/truth").json) == {"now", "since", "families"}
     queues = ask(f"{simulator.url}/api/v1/queues", authorization="Bearer tr_dev_whatever")

@@ -237,7 +237,7 @@ ROWS = [
     Row(Leaf.FINE, "It works: the last success was 12 s ago.", WELL),
     Row(
         Leaf.FINE,
-        "It works: the last success was 12 s ago.",
+        "It works: the last success was 12 s ago. 2 of the 57 runs of the last 15 min failed.",
         # In a busy task one that fails, and one that waits for seconds, are no news.
         {
             **WELL,

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from triggerdev_alerts.alert import Alert, Reason
-from triggerdev_alerts.conditions.catalogue import CONDITIONS, ConditionType
+from triggerdev_alerts.conditions.catalogue import CONDITIONS
 from triggerdev_alerts.conditions.keys import Kind
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message import template
@@ -42,10 +42,11 @@ def compose(
 
     `rule` is ``None`` where it is not loaded any more; then only the labels can be told.
     """
-    row = None if rule is None else CONDITIONS.get(rule.when.type)
     unit = unit_of(rule)
     evidence = _capped(evidence)
-    sentence, limit = _told(rule, row, alert, unit) if reason is not Reason.NO_DATA else ("there is no data", "")
+    sentence, limit = ("there is no data", "")
+    if reason is not Reason.NO_DATA:
+        sentence, limit = told(rule, alert.value, alert.threshold, alert.sample)
     notice = AlertNotice(
         fingerprint=alert.fingerprint,
         status="firing" if ended_at is None else "resolved",
@@ -60,7 +61,7 @@ def compose(
         reason=reason,
         held_since=alert.stale_since if ended_at is None else 0,
         evidence=evidence,
-        says=f"{sentence}{limit}{_held(alert, ended_at)}",
+        says=f"{sentence}{f' ({limit})' if limit else ''}{_held(alert, ended_at)}",
     )
     values = _values(rule, notice, now)
     annotations = {} if rule is None else {n: _annotation(t, values) for n, t in rule.annotations.items()}
@@ -80,15 +81,19 @@ def unit_of(rule: Rule | None) -> str:
     return Unit.COUNT if is_either and not isinstance(rule.when.values.get("above"), float) else row.unit
 
 
-def _told(rule: Rule | None, row: ConditionType | None, alert: Alert, unit: str) -> tuple[str, str]:
-    """The row's sentence and its limit, filled in. What is filled in comes from rules and numbers, never from data."""
+def told(rule: Rule | None, value: float, threshold: float, sample: int | None) -> tuple[str, str]:
+    """What a condition that holds says, and its limit (``above 10%``; empty where it has none).
+
+    What is filled in comes from rules and numbers, never from data.
+    """
+    row = None if rule is None else CONDITIONS.get(rule.when.type)
     if rule is None or row is None:
         return "", ""
-    value, threshold = show_pair(alert.value, alert.threshold, unit)
+    shown, limit_shown = show_pair(value, threshold, unit_of(rule))
     words = {key.name: show_key(key.kind, rule.when.values.get(key.name)) for key in row.keys}
-    words |= {"value": value, "threshold": threshold, "sample": "some" if alert.sample is None else f"{alert.sample:,}"}
-    text = row.says_one if row.says_one and value == "1" else row.says
-    limit = f" ({row.limit})" if row.limit and alert.threshold else ""
+    words |= {"value": shown, "threshold": limit_shown, "sample": "some" if sample is None else f"{sample:,}"}
+    text = row.says_one if row.says_one and shown == "1" else row.says
+    limit = row.limit if threshold else ""
     for name, word in words.items():
         text, limit = text.replace(f"{{{name}}}", word), limit.replace(f"{{{name}}}", word)
     return text, limit

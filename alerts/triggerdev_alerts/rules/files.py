@@ -59,6 +59,15 @@ def shipped_rules() -> tuple[RuleFile, ...]:
     return tuple(RuleFile(str(path), path.read_text("utf-8"), shipped=True) for path in names)
 
 
+def shipped_runbook(name: str) -> str | None:
+    """The text of the page that comes with a shipped rule; ``None`` if there is none of that name."""
+    if not name.isalnum():
+        return None
+    pages = (folder.with_name("runbooks") / f"{name}.md" for folder in _SHIPPED)
+    page = next((page for page in pages if page.is_file()), None)
+    return None if page is None else page.read_text("utf-8")
+
+
 def _read(path: str) -> RuleFile | Mistake:
     place = Place(path)
     try:

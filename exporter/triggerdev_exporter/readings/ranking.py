@@ -62,9 +62,9 @@ def rank(
         ids = ledger.schedules_by_task.get(task, ())
         is_late = any(missed_slots(ledger.schedules[one]) for one in ids)
         stands = any(at - run.since > _LIMITS.get(run.status, at) for _, run in open_runs.get(task, ()))
-        if failures >= IN_A_ROW or (failures and ids):
+        if failures >= IN_A_ROW or fails_partly:
             trouble = 3
-        elif fails_partly or is_late or stands:
+        elif is_late or stands or (failures and ids):
             trouble = 2
         else:
             trouble = 1 if failures and ended <= IN_A_ROW else 0

@@ -397,7 +397,7 @@ def _slow(sight: TaskSight) -> Cause | None:
         return None
     return Cause(
         Leaf.SLOW,
-        f"A run executes for {show_duration(lasts)}; they rarely take longer than {show_duration(sight.usual)}.",
+        f"A run executes for {coarse(lasts)}; they rarely take longer than {show_duration(sight.usual)}.",
         running.oldest,
         f"Look at what it does: {running.run_id}.",
     )
@@ -406,7 +406,10 @@ def _slow(sight: TaskSight) -> Cause | None:
 def _fine(sight: TaskSight) -> Cause | None:
     if sight.last_success is None:
         return None
-    return Cause(Leaf.FINE, f"It works: the last success was {_at(sight, sight.last_success)}.", sight.last_success)
+    bar = sight.lately
+    some = f" {bar.failed} of the {bar.ended} runs of the last 15 min failed." if bar is not None and bar.failed else ""
+    says = f"It works: the last success was {_at(sight, sight.last_success)}.{some}"
+    return Cause(Leaf.FINE, says, sight.last_success)
 
 
 def _not_due(sight: TaskSight) -> Cause | None:
@@ -489,7 +492,13 @@ def _latest(count: int, how: str) -> str:
 
 
 def _long(sight: TaskSight, since: Instant) -> str:
-    return show_duration(max(0, sight.at - since))
+    return coarse(sight.at - since)
+
+
+def coarse(milliseconds: int) -> str:
+    """A duration without the seconds where they say nothing: ``14 min``, and ``45 s``."""
+    passed = max(0, milliseconds)
+    return show_duration(passed - passed % (MINUTE if passed >= 5 * MINUTE else 1000 if passed >= 1000 else 1))
 
 
 def _at(sight: TaskSight, at: Instant | None) -> str:
@@ -497,7 +506,7 @@ def _at(sight: TaskSight, at: Instant | None) -> str:
     if at is None:
         return "at an unknown time"
     ago = max(0, sight.at - at)
-    return f"{show_duration(ago)} ago" + (f" ({show_instant(at)})" if ago >= MINUTE else "")
+    return f"{coarse(ago)} ago" + (f" ({show_instant(at)})" if ago >= MINUTE else "")
 
 
 def _moment(sight: TaskSight, at: Instant) -> str:

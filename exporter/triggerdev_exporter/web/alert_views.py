@@ -22,7 +22,7 @@ from triggerdev_alerts.notify.matching import matches_all
 from triggerdev_alerts.notify.withholding import is_active, matchers_of
 from triggerdev_alerts.receivers.port import Attempt, Fate
 from triggerdev_alerts.receivers.tryout import in_words
-from triggerdev_alerts.rules.model import Matcher, Rule
+from triggerdev_alerts.rules.model import SEVERITIES, Matcher, Rule
 from triggerdev_alerts.signals import NO_EVIDENCE, Evidence
 from triggerdev_exporter.web.rule_reasons import condition_in_words
 
@@ -222,11 +222,16 @@ def active_silences(silences: Iterable[Silence], now: Instant) -> ActiveSilences
 
 
 def sorted_alerts(alerts: Iterable[Alert], state: str | None) -> list[Alert]:
-    """Those in `state`, firing ones first, the oldest first."""
+    """Those in `state`, firing ones first; of these the most severe, then the oldest."""
     return sorted(
         (alert for alert in alerts if state in (None, alert.state)),
-        key=lambda alert: (_STATES.index(alert.state), _since(alert), alert.fingerprint),
+        key=lambda alert: (_STATES.index(alert.state), _severity(alert), _since(alert), alert.fingerprint),
     )
+
+
+def _severity(alert: Alert) -> int:
+    name = alert.label("severity")
+    return SEVERITIES.index(name) if name in SEVERITIES else len(SEVERITIES)
 
 
 def alert_view(

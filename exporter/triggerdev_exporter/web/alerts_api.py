@@ -20,7 +20,6 @@ from triggerdev_alerts.documents.mistakes import Unfit, found, suggestion
 from triggerdev_alerts.documents.units import parse_duration
 from triggerdev_alerts.evaluation.judge import Judgement
 from triggerdev_alerts.instants import Instant, iso
-from triggerdev_alerts.message.compose import unit_of
 from triggerdev_alerts.notify.matcher_text import parse_matchers
 from triggerdev_alerts.notify.silences import add_silence, expire_silence
 from triggerdev_alerts.outbox import dead_letters
@@ -373,7 +372,7 @@ async def list_rules(
     for rule in ordered[offset : offset + (min(limit, MOST_EVIDENCE) if reasons else limit)]:
         why = None
         if reasons and rule.enabled:
-            why = reason(rule, alerting.judged(rule, now), unit_of(rule))
+            why = reason(rule, alerting.judged(rule, now))
             # One rule may read a thousand series.
             await clock.sleep(0)
         listed.append(views.rule_view(rule, book, why))

@@ -5,6 +5,7 @@ A state's mood is one of five: it chooses the sign and the colour; the word alwa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from markupsafe import Markup
 from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.values import show_duration, show_instant
 from triggerdev_alerts.notify.matcher_text import format_matchers, parse_words
-from triggerdev_exporter.readings.why import WELL
+from triggerdev_exporter.readings.why import WELL, coarse
 from triggerdev_exporter.web.alert_views import AlertView
 from triggerdev_exporter.web.sparkline import sparkline
 from triggerdev_exporter.web.task_views import BarView, TimingView
@@ -35,6 +36,7 @@ _MOODS: Mapping[str, str] = {
     **dict.fromkeys(("ok", "sent", "active"), "well"),
     **dict.fromkeys("not_triggered not_available off no_data superseded".split(), "idle"),
 }
+_RUNBOOK = re.compile(r"alerts/runbooks/([A-Za-z0-9]+)\.md")
 _SEVERITIES = {"critical": "bad", "warning": "odd"}
 
 
@@ -66,19 +68,23 @@ def second(at: str) -> str:
 
 
 def lasts(since: str, at: str) -> str:
-    """``18 min``: whole seconds, since nobody reads more."""
-    seconds = max(0, _instant(at) - _instant(since)) // 1000
-    return show_duration(seconds * 1000) if seconds else "0 s"
+    """``18 min``, ``12 s``."""
+    return coarse(_instant(at) - _instant(since))
 
 
 def ago(then: str, at: str) -> str:
     passed = _instant(at) - _instant(then)
-    return "just now" if passed < 1000 else f"{lasts(then, at)} ago"
+    return "just now" if passed < 1000 else f"{coarse(passed)} ago"
 
 
 def until(then: str, at: str) -> str:
     left = _instant(then) - _instant(at)
-    return "now" if left < 1000 else f"in {show_duration(left // 1000 * 1000)}"
+    return "now" if left < 1000 else f"in {coarse(left)}"
+
+
+def percent(number: float) -> str:
+    """``10%``, ``2.5%``."""
+    return f"{number:g}%"
 
 
 def duration(milliseconds: float) -> str:
@@ -94,11 +100,11 @@ def _within(bound: int | None) -> str:
     return "longer than can be told" if bound is None else f"within {show_duration(bound)}"
 
 
-def spark(bars: Sequence[BarView | None], name: str) -> Markup:
+def spark(bars: Sequence[BarView | None], name: str, *, wide: bool = False) -> Markup:
     told = [bar for bar in bars if bar is not None]
     ended, failed = sum(bar.ended for bar in told), sum(bar.failed for bar in told)
     says = f"{name}: {ended} ended and {failed} failed" if told else f"{name}: nobody can say"
-    return sparkline(bars, says)
+    return sparkline(bars, says, wide=wide)
 
 
 def query(parameters: Mapping[str, str], **changes: object) -> str:
@@ -121,6 +127,12 @@ def is_web(url: str | None) -> bool:
         return False
 
 
+def runbook(value: str) -> str:
+    """The name of the shipped page that an annotation means; empty if it means another."""
+    match = _RUNBOOK.fullmatch(value)
+    return match[1] if match is not None else ""
+
+
 def silencing(alert: AlertView) -> str:
     """The matchers that silence it and stay right when its owner or severity is edited."""
     labels = {name: value for name, value in alert.labels.items() if name not in ("severity", "owner") and value}
@@ -140,7 +152,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
         is_web,
         lasts,
         mood,
+        percent,
         query,
+        runbook,
         second,
         severity,
         silencing,

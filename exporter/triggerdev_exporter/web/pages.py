@@ -15,9 +15,10 @@ from aiohttp import web
 
 from triggerdev_alerts.alert import State
 from triggerdev_alerts.book import LetterStatus
-from triggerdev_alerts.documents.mistakes import Unfit
+from triggerdev_alerts.documents.mistakes import Unfit, found
 from triggerdev_alerts.errors import BookError
 from triggerdev_alerts.instants import iso
+from triggerdev_alerts.rules.files import shipped_runbook
 from triggerdev_exporter import __version__
 from triggerdev_exporter.readings.ranking import SORTS
 from triggerdev_exporter.web import alert_views, alerts_api, watching
@@ -67,6 +68,7 @@ class Pages:
             web.get("/targets", self._page(self.targets)),
             web.get("/notifications", self._page(self.notifications)),
             web.get("/silences", self._page(self.silences)),
+            web.get("/runbooks/{name}", self._page(self.runbook)),
             web.static("/static", static),
         ]
 
@@ -209,6 +211,13 @@ class Pages:
             mistake=mistake,
             wish=wish or empty,
         )
+
+    async def runbook(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        text = shipped_runbook(name)
+        if text is None:
+            raise Problem(404, "not_found", f"No runbook {found(name)} comes with this program.")
+        return self.render(request, "runbook.html", here="/alerts", name=name, text=text, refresh=0)
 
     def problem(self, request: web.Request, status: int, text: str) -> web.Response:
         title = _TITLES.get(status, "That did not work")

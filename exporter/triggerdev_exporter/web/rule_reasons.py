@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from triggerdev_alerts.alert import Outcome
 from triggerdev_alerts.conditions.catalogue import CONDITIONS
 from triggerdev_alerts.evaluation.judge import Judged, Judgement
-from triggerdev_alerts.message.values import show_pair
+from triggerdev_alerts.message.compose import told, unit_of
+from triggerdev_alerts.message.values import show
 from triggerdev_alerts.rules import quantities
 from triggerdev_alerts.rules.model import Rule
 from triggerdev_alerts.signals import Unknown
@@ -26,35 +27,42 @@ def _shown(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def reason(rule: Rule, judgements: Mapping[str, Judgement], unit: str) -> str:
+def reason(rule: Rule, judgements: Mapping[str, Judgement]) -> str:
     """A sentence a target: the series that is nearest to firing, or what keeps it from being judged."""
-    return " ".join(_of_target(rule, target, judged, unit) for target, judged in judgements.items())
+    return " ".join(_of_target(rule, target, judged) for target, judged in judgements.items())
 
 
-def _of_target(rule: Rule, target: str, judged: Judgement, unit: str) -> str:
+def _of_target(rule: Rule, target: str, judged: Judgement) -> str:
     name = f"{target}: " if target else ""
     if isinstance(judged, Unknown):
         return f"{name}cannot be judged: {judged.text or judged.reason.value}."
     if not judged:
-        return f"{name}nothing to judge now."
-    key, worst = min(judged.items(), key=_order)
-    series = ", ".join(_named(rule, key))
-    many = f" of {len(judged):,}" if len(judged) > 1 else ""
-    return f"{name}{_compared(worst, unit)}{f' ({series}, the highest{many})' if series else ''}."
+        return f"{name}nothing to judge."
+    key, nearest = min(judged.items(), key=lambda item: _order(rule, *item))
+    series = [_named(*pair) for pair in zip(rule.when.by, key, strict=False)]
+    if len(judged) > 1:
+        series.append(f"the nearest of {len(judged):,}")
+    told_of = ", ".join(series)
+    return f"{name}{_compared(rule, nearest)}{f' ({told_of})' if told_of else ''}."
 
 
-def _named(rule: Rule, key: tuple[str, ...]) -> Iterator[str]:
-    for name, value in zip(rule.when.by, key, strict=False):
-        yield value if name == "task" else f"{name} {value}"
+def _named(name: str, value: str) -> str:
+    return value if name == "task" else f"{name} {value}"
 
 
-def _order(item: tuple[tuple[str, ...], Judged]) -> tuple[int, float, tuple[str, ...]]:
-    key, judged = item
+def _order(rule: Rule, key: tuple[str, ...], judged: Judged) -> tuple[int, float, tuple[str, ...]]:
+    _, limit = told(rule, judged.value, judged.threshold, judged.sample)
     nearness = judged.value / judged.threshold if judged.threshold else judged.value
-    return _WORST_FIRST.index(judged.outcome), -nearness, key
+    return _WORST_FIRST.index(judged.outcome), nearness if limit.startswith("below") else -nearness, key
 
 
-def _compared(judged: Judged, unit: str) -> str:
-    value, threshold = show_pair(judged.value, judged.threshold, unit)
+def _compared(rule: Rule, judged: Judged) -> str:
+    sentence, limit = told(rule, judged.value, judged.threshold, judged.sample)
+    limit = f"; limit: {limit.removeprefix('limit ')}" if limit else ""
+    if judged.outcome is Outcome.TRUE:
+        return f"{sentence}{limit}"
+    if not limit:
+        # What a condition says is true only while it holds, and without a limit its number says little.
+        return "does not hold"
     sample = f" of {judged.sample:,}" if judged.sample is not None else ""
-    return f"{value}{sample} against {threshold}" + (f": {judged.detail}" if judged.detail else "")
+    return f"{show(judged.value, unit_of(rule))}{sample}{limit}" + (f"; {judged.detail}" if judged.detail else "")

@@ -12,13 +12,16 @@ from markupsafe import Markup, escape
 
 from triggerdev_exporter.web.task_views import BarView
 
-STEP, GAP = 4, 1
-UP, DOWN = 18, 10
+STEP, GAP = 5, 1
+UP, DOWN = 20, 12
 """Heights above and below the line."""
 
 
-def sparkline(bars: Sequence[BarView | None], says: str) -> Markup:
-    """Above the line what ended and did not fail, below it what failed; `says` is what a screen reader reads."""
+def sparkline(bars: Sequence[BarView | None], says: str, *, wide: bool = False) -> Markup:
+    """Above the line what ended and did not fail, below it what failed; `says` is what a screen reader reads.
+
+    A wide one takes the width that CSS gives it.
+    """
     known = [bar for bar in bars if bar is not None]
     most = max((bar.ended - bar.failed for bar in known), default=0)
     worst = max((bar.failed for bar in known), default=0)
@@ -36,8 +39,9 @@ def sparkline(bars: Sequence[BarView | None], says: str) -> Markup:
         if down:
             shapes.append(f'<rect class="failed" x="{x}" y="{UP + 1}" width="{STEP - GAP}" height="{down:g}"/>')
     width, height = len(bars) * STEP, UP + DOWN + 1
+    size = 'preserveAspectRatio="none"' if wide else f'width="{width}" height="{height}"'
     return Markup(  # noqa: S704 - numbers and one text, which is escaped
-        f'<svg class="spark" role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<svg class="spark" role="img" viewBox="0 0 {width} {height}" {size}>'
         f"<title>{escape(says)}</title>"
         f'<line class="line" x1="0" y1="{UP + 0.5}" x2="{width}" y2="{UP + 0.5}"/>{"".join(shapes)}</svg>'
     )
