@@ -47,8 +47,9 @@ def test_whoever_may_come_is_named_and_helm_test_is_among_them(render: Render) -
 def test_the_ports_of_apis_of_ones_own_are_open(render: Render) -> None:
     urls = ["https://a.example.com:8443", "http://b.example.com", "https://c.example.com/", "http://[::1]:3030"]
     targets = [{"name": str(n), "existingSecret": "s", "api_url": url} for n, url in enumerate(urls)]
-    ports = policy(render(on(egress={"ports": [4318, 443]}) | {"targets": targets}))["egress"][1]["ports"]
-    assert sorted(each["port"] for each in ports) == [80, 443, 3030, 4318, 8443]
+    otlp = {"endpoint": "http://collector.monitoring:4318"}
+    ports = policy(render(on(egress={"ports": [9093, 443]}) | {"targets": targets, "otlp": otlp}))["egress"][1]["ports"]
+    assert sorted(each["port"] for each in ports) == [80, 443, 3030, 4318, 8443, 9093]
 
 
 def test_what_goes_out_may_be_left_alone(render: Render) -> None:

@@ -147,7 +147,7 @@ def test_a_scrape_may_not_take_longer_than_the_interval(render: Render, interval
 
 
 def test_what_serves_https_is_asked_so_everywhere(render: Render) -> None:
-    more = {"scheme": "https", "config": {"web": {"config_file": "/etc/web/web.yml"}}}
+    more = {"web": {"existingSecret": "web", "scheme": "https"}}
     rendered = render(with_monitor(basicAuth={"username": {"name": "s", "key": "u"}}) | more)
     assert endpoint(monitors(rendered)[0])["scheme"] == "https"
     assert endpoint(monitors(rendered)[0])["basicAuth"] == {"username": {"name": "s", "key": "u"}}
@@ -155,4 +155,3 @@ def test_what_serves_https_is_asked_so_everywhere(render: Render) -> None:
     assert probes == ["HTTPS"] * 3
     assert rendered.hooks[0]["spec"]["containers"][0]["args"][-1].startswith("https://")
     assert "https://watch-triggerdev-exporter.monitoring.svc:9925/metrics" in rendered.notes
-    assert rendered.config["web"] == {"config_file": "/etc/web/web.yml", "listen": "0.0.0.0:9925"}

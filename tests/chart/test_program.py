@@ -10,11 +10,12 @@ import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from yarl import URL
 
 from chart.helm import CI, ONE_SECRET, Refused, Rendered
 from chart.mounted import mount
 from triggerdev_exporter.cli import cli, with_default
+from triggerdev_exporter.config.access import load_access
+from triggerdev_exporter.config.load import load_config
 from triggerdev_exporter.config.model import WrittenConfig, WrittenTarget
 from triggerdev_exporter.config.written import API_URL, BRANCH, CONFIG, KEY, KEY_FILE, OVERRIDES
 
@@ -64,7 +65,37 @@ def test_the_command_lines_are_ones_that_it_has(ci: Rendered, tmp_path: Path) ->
     test = parse(ci.hooks[0]["spec"]["containers"][0]["args"])
     assert test.info_name == "list"
     port = ci.one("Service")["spec"]["ports"][0]["port"]
-    assert test.params["url"] == URL(f"http://watch-triggerdev-exporter.monitoring.svc:{port}")
+    scheme = ci.container["livenessProbe"]["httpGet"]["scheme"].lower()
+    assert str(test.params["url"]) == f"{scheme}://watch-triggerdev-exporter.monitoring.svc:{port}"
+
+
+def test_spans_go_where_the_values_say(render: Render, tmp_path: Path) -> None:
+    mounted = mount(render(CI["everything"]), tmp_path)
+    otlp = load_config(Path(mounted.args[2]), mounted.environ).config.otlp
+    assert otlp is not None
+    assert (otlp.endpoint, otlp.protocol) == ("collector.example.com:4317", "grpc")
+    assert dict(otlp.headers) == {"authorization": "Bearer made-up"}
+    assert load_config(Path(mount(render(ONE_SECRET), tmp_path / "b").args[2]), {}).config.otlp is None
+
+
+def test_users_and_a_certificate_come_from_their_secret(render: Render, tmp_path: Path) -> None:
+    mounted = mount(render(CI["everything"]), tmp_path)
+    web = load_config(Path(mounted.args[2]), mounted.environ).config.web
+    access = load_access(Path(str(web.config_file)))
+    assert (set(access.users), access.context is not None) == ({"prometheus"}, True)
+    assert set(web.open) == {"probes", "metrics"}
+
+
+@pytest.mark.parametrize(
+    ("web", "words"),
+    [
+        ({"existingSecret": "web", "open": ["metrics"]}, "Kubernetes has no password"),
+        ({"scheme": "https"}, "there is no certificate"),
+    ],
+)
+def test_a_port_that_nobody_could_reach_is_refused(render: Render, web: Object, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        render(ONE_SECRET | {"web": web})
 
 
 def test_variables_of_ours_are_ones_that_it_knows(ci: Rendered) -> None:
@@ -102,6 +133,8 @@ def test_a_changed_config_or_rule_is_a_new_pod(render: Render) -> None:
     assert checksums({"config": {"log": {"level": "debug"}}})[0] != before[0]
     assert checksums({"alerts": {"files": {"a.yml": {"groups": []}}}})[1] != before[1]
     assert checksums({"podLabels": {"a": "b"}}) == before
+    kept = render(ONE_SECRET | {"restartOnChange": False}).pod["metadata"]["annotations"]
+    assert not [name for name in kept if name.startswith("checksum/")]
 
 
 def test_a_mistake_in_a_rule_is_told_with_its_place(render: Render, tmp_path: Path) -> None:
@@ -117,7 +150,7 @@ def test_every_key_of_a_target_can_be_written(schema: Object) -> None:
 
 
 def test_every_section_of_the_config_can_be_written(schema: Object) -> None:
-    chart_writes = {"targets", "state"}
+    chart_writes = {"targets", "state", "web"}
     assert schema["properties"]["config"]["properties"].keys() | chart_writes >= WrittenConfig.model_fields.keys()
 
 

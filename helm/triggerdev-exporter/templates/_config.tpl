@@ -47,8 +47,11 @@ empty where somebody else brings the key. A list as JSON; without `targets` ther
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "targets" $targets -}}
 {{- $_ := set $config "state" (printf "%s/state.db" $places.state) -}}
-{{- $web := get $config "web" | default dict -}}
-{{- $_ := set $config "web" (set $web "listen" (printf "%s:%v" .Values.listenAddress .Values.containerPort)) -}}
+{{- $web := dict "listen" (printf "%s:%v" .Values.listenAddress .Values.containerPort) -}}
+{{- if .Values.web.existingSecret -}}
+{{- $web = merge $web (dict "config_file" (printf "%s/web.yml" $places.web) "open" .Values.web.open) -}}
+{{- end -}}
+{{- $_ := set $config "web" $web -}}
 {{- if or .Values.alerts.files .Values.alerts.existingConfigMaps -}}
 {{- $alerts := get $config "alerts" | default dict -}}
 {{- $_ := set $config "alerts" (set $alerts "files" (list (printf "%s/*.yml" $places.alerts))) -}}
@@ -80,6 +83,12 @@ empty where somebody else brings the key. A list as JSON; without `targets` ther
 {{- end -}}
 {{- if and .Values.targets .Values.auth.secretKey -}}
 {{- fail "auth.secretKey is the key of one environment; with targets, write secretKey into them" -}}
+{{- end -}}
+{{- if and .Values.web.existingSecret (not (has "probes" .Values.web.open)) -}}
+{{- fail "web.open lacks probes: Kubernetes has no password, and would end the pod" -}}
+{{- end -}}
+{{- if and (eq .Values.web.scheme "https") (not .Values.web.existingSecret) -}}
+{{- fail "web.scheme is https, and there is no certificate: name a Secret with web.yml in web.existingSecret" -}}
 {{- end -}}
 {{- with .Values.monitor -}}
 {{- if and .enabled .interval .scrapeTimeout -}}

@@ -57,13 +57,15 @@ app.kubernetes.io/part-of: triggerdev-exporter
 
 {{/* Where people and the test find the program. */}}
 {{- define "triggerdev-exporter.url" -}}
-{{- printf "%s://%s.%s.svc:%v" .Values.scheme (include "triggerdev-exporter.fullname" .) (include "triggerdev-exporter.namespace" .) .Values.service.port -}}
+{{- printf "%s://%s.%s.svc:%v" .Values.web.scheme (include "triggerdev-exporter.fullname" .) (include "triggerdev-exporter.namespace" .) .Values.service.port -}}
 {{- end -}}
 
 {{/* Where things lie inside the container. */}}
 {{- define "triggerdev-exporter.places" -}}
 config: /etc/triggerdev-exporter/config
 alerts: /etc/triggerdev-exporter/alerts
+web: /etc/triggerdev-exporter/web
+test: /run/secrets/test
 keys: /run/secrets/triggerdev-exporter
 state: /var/lib/triggerdev-exporter
 {{- end -}}

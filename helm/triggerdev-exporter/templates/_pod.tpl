@@ -10,9 +10,10 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
-    # The program reads its config once, so a changed one is a new pod.
+    {{- if .Values.restartOnChange }}
     checksum/config: {{ include "triggerdev-exporter.config" . | sha256sum }}
     checksum/alerts: {{ include "triggerdev-exporter.ruleFiles" . | sha256sum }}
+    {{- end }}
     {{- with include "triggerdev-exporter.ownKeys" . }}
     checksum/keys: {{ sha256sum . }}
     {{- end }}
@@ -48,9 +49,9 @@ spec:
         {{- with .Values.extraArgs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with .Values.extraEnv }}
+      {{- with include "triggerdev-exporter.env" . }}
       env:
-        {{- toYaml . | nindent 8 }}
+        {{- . | trim | nindent 8 }}
       {{- end }}
       {{- with .Values.envFrom }}
       envFrom:
@@ -62,17 +63,17 @@ spec:
           protocol: TCP
       {{- with .Values.startupProbe }}
       startupProbe:
-        httpGet: {path: /-/healthy, port: metrics, scheme: {{ upper $.Values.scheme }}}
+        httpGet: {path: /-/healthy, port: metrics, scheme: {{ upper $.Values.web.scheme }}}
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .Values.livenessProbe }}
       livenessProbe:
-        httpGet: {path: /-/healthy, port: metrics, scheme: {{ upper $.Values.scheme }}}
+        httpGet: {path: /-/healthy, port: metrics, scheme: {{ upper $.Values.web.scheme }}}
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .Values.readinessProbe }}
       readinessProbe:
-        httpGet: {path: /-/ready, port: metrics, scheme: {{ upper $.Values.scheme }}}
+        httpGet: {path: /-/ready, port: metrics, scheme: {{ upper $.Values.web.scheme }}}
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .Values.securityContext }}
@@ -90,6 +91,9 @@ spec:
         {{- end }}
         {{- if include "triggerdev-exporter.keySources" . }}
         - {name: keys, mountPath: {{ $places.keys }}, readOnly: true}
+        {{- end }}
+        {{- if .Values.web.existingSecret }}
+        - {name: web, mountPath: {{ $places.web }}, readOnly: true}
         {{- end }}
         - {name: state, mountPath: {{ $places.state }}}
         # SQLite sorts what is large in a file.
@@ -120,6 +124,12 @@ spec:
         sources:
           {{- . | trim | nindent 10 }}
     {{- end }}
+    {{- with .Values.web.existingSecret }}
+    - name: web
+      secret:
+        secretName: {{ . }}
+        defaultMode: 288 # 0440; YAML 1.2 would read the octal as 440
+    {{- end }}
     {{- if not .Values.persistence.enabled }}
     - name: state
       emptyDir:
@@ -141,6 +151,23 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- end }}
+{{- end -}}
+
+{{- define "triggerdev-exporter.env" -}}
+{{- with .Values.otlp }}
+{{- if .endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ quote .endpoint }}}
+- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: {{ quote .protocol }}}
+{{- with .existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: {{ $.Values.otlp.existingSecretKey }}}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "triggerdev-exporter.keySources" -}}
