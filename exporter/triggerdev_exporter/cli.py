@@ -86,6 +86,22 @@ def doctor(config_path: Path | None, format_: str) -> None:
 
 
 @cli.command()
+@_CONFIG
+@click.argument("run_id", metavar="RUN_ID")
+@click.option("--target", default="", help="Ask only this target; default: each until one knows the run.")
+@click.option("--most", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Runs of a tree to read.")
+def trace(config_path: Path | None, run_id: str, target: str, most: int) -> None:
+    """Print the trace and span id of a run, and its tree as bars on one time axis.
+
+    The ids need no key and no network. The tree takes a request for each run in it.
+    """
+    from triggerdev_exporter.clock import SystemClock
+    from triggerdev_exporter.commands.trace import print_trace
+
+    print_trace(run_id, config_path, target=target, most=most, clock=SystemClock())
+
+
+@cli.command()
 @click.option("--format", "format_", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 def metrics(format_: str) -> None:
     """Print the catalogue of all metrics."""

@@ -57,6 +57,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """From its metadata, and only where the configuration names a key of it and a valid one stands there."""
 
 
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with the ids of its children, as a retrieve tells them."""
+
+    run: Run
+    children: tuple[str, ...]
+
+
 class RunError(msgspec.Struct, frozen=True, kw_only=True):
     """Why a run failed, as it told. Texts are cut to `run_error.ERROR_CHARACTERS`."""
 

@@ -21,7 +21,7 @@ from triggerdev_alerts.history.story import (
 )
 from triggerdev_exporter.api.calls import Call, Dialect, Priority
 from triggerdev_exporter.api.client import Client
-from triggerdev_exporter.api.dialects.probe import DIALECTS, probe_call
+from triggerdev_exporter.api.dialects.probe import dialects, probe_call
 from triggerdev_exporter.clock import Instant, iso
 from triggerdev_exporter.collect.walk import pages, whole_list
 from triggerdev_exporter.config.model import Target as TargetConfig
@@ -81,7 +81,7 @@ async def read_past(
     progress: Callable[[int], None] = lambda runs: None,
 ) -> Past:
     """Everything that is told of [`since`, `until`]. `progress` hears how many runs were read. Raises `ApiError`."""
-    dialect = await _dialect(client, config)
+    dialect = await dialect_of(client, config)
     lists = Lists(
         runs=await _runs(client, dialect, since=since, until=until, progress=progress),
         queues=await _optional(whole_list(client, dialect.queues, lambda queue: queue.name)),
@@ -92,13 +92,15 @@ async def read_past(
     return past(lists, config, since=since, until=until)
 
 
-async def _dialect(client: Client, config: TargetConfig) -> Dialect:
+async def dialect_of(client: Client, config: TargetConfig, metadata_key: str | None = None) -> Dialect:
+    """The dialect that the server of `config` speaks. Raises `ApiError`."""
+    spoken = dialects(metadata_key)
     if config.dialect != "auto":
-        return DIALECTS[config.dialect]
+        return spoken[config.dialect]
     try:
-        return DIALECTS[await client.fetch(probe_call(), Priority.LIVE)]
+        return spoken[await client.fetch(probe_call(), Priority.LIVE)]
     except (Forbidden, NotFound):
-        return DIALECTS["trigger"]
+        return spoken["trigger"]
 
 
 async def _runs(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -49,13 +50,14 @@ def test_the_documentation_lists_them() -> None:
     assert set(VECTORS.values()) <= told
 
 
-def test_node_computes_the_same() -> None:
+def test_node_computes_the_same(require: Callable[[str], str]) -> None:
+    node = require("node")
     random = Random(1)
     asked = [list(vector) for vector in VECTORS]
     for _ in range(500):
         id_ = "run_" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789é漢", k=25))
         asked.append([random.choice(["trace", "span"]), id_, random.choice(["", "queue", "delay", "execute"])])
-    answer = subprocess.run(["node", "-e", NODE], input=json.dumps(asked), capture_output=True, text=True, check=True)
+    answer = subprocess.run([node, "-e", NODE], input=json.dumps(asked), capture_output=True, text=True, check=True)
     assert json.loads(answer.stdout) == [ours(what, id_, part if what == "span" else "") for what, id_, part in asked]
 
 

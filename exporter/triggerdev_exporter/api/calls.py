@@ -13,6 +13,7 @@ from triggerdev_exporter.records import (
     Deployment,
     Enrichment,
     ErrorGroup,
+    Family,
     Page,
     Queue,
     Run,
@@ -66,6 +67,10 @@ class Dialect(Protocol):
         ...
 
     def run(self, run_id: str) -> Call[Run]: ...
+
+    def family(self, run_id: str) -> Call[Family]:
+        """A run and whose parent it is."""
+        ...
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         """Why a run failed, as it told; ``None`` if it told nothing."""

@@ -19,6 +19,7 @@ from triggerdev_exporter.api.dialects.trigger import (
     Relatives,
     WireSchedule,
     numbered,
+    read_family,
     reference,
     schedule,
 )
@@ -42,6 +43,7 @@ from triggerdev_exporter.records import (
     Deployment,
     Enrichment,
     ErrorGroup,
+    Family,
     Page,
     Queue,
     Run,
@@ -216,6 +218,9 @@ class SeedDialect:
 
     def run(self, run_id: str) -> Call[Run]:
         return Call("run", f"/api/v1/runs/{segment(run_id)}", self._read_run)
+
+    def family(self, run_id: str) -> Call[Family]:
+        return Call("run", f"/api/v1/runs/{segment(run_id)}", partial(read_family, self._read_run))
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         return Call("run", f"/api/v1/runs/{segment(run_id)}", read_run_error)

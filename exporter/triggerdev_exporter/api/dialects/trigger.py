@@ -36,6 +36,7 @@ from triggerdev_exporter.records import (
     Deployment,
     Enrichment,
     ErrorGroup,
+    Family,
     Page,
     Queue,
     Run,
@@ -77,6 +78,14 @@ class Reference(msgspec.Struct):
 class Relatives(msgspec.Struct):
     root: Reference | None = None
     parent: Reference | None = None
+
+
+class _Kin(msgspec.Struct):
+    children: list[Reference] | None = None
+
+
+class _Parent(msgspec.Struct, rename="camel"):
+    related_runs: _Kin | None = None
 
 
 class _Run(msgspec.Struct, rename="camel"):
@@ -234,6 +243,16 @@ def reference(wire: Reference | None) -> str | None:
     return (wire.id or None) if wire else None
 
 
+_PARENT = msgspec.json.Decoder(_Parent)
+
+
+def read_family(read_run: Callable[[bytes], Run], body: bytes) -> Family:
+    """The same in both dialects. Children may be many: whoever only wants the run does not decode them."""
+    kin = decode_wire("run", _PARENT, body).related_runs
+    children = tuple(child.id for child in (kin.children if kin else None) or () if child.id)
+    return Family(run=read_run(body), children=children)
+
+
 def _queue(wire: _Queue) -> Queue:
     of_task = wire.type == "task"
     return Queue(
@@ -373,6 +392,9 @@ class TriggerDialect:
 
     def run(self, run_id: str) -> Call[Run]:
         return Call("run", f"/api/v3/runs/{segment(run_id)}", self._read_run)
+
+    def family(self, run_id: str) -> Call[Family]:
+        return Call("run", f"/api/v3/runs/{segment(run_id)}", partial(read_family, self._read_run))
 
     def run_error(self, run_id: str) -> Call[RunError | None]:
         return Call("run", f"/api/v3/runs/{segment(run_id)}", read_run_error)
