@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -45,6 +45,7 @@ from triggerdev_exporter.metrics.page import Kept, Page
 from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.schedule import Wakes
+from triggerdev_exporter.stalls import Stalls, watch
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.tracing import open_tracing, policy_of
 from triggerdev_exporter.web.front import Front, open_front
@@ -72,6 +73,7 @@ class Exporter:
         self.reloaded = True
         """Whether the last attempt to load them succeeded."""
         self._store = store
+        self.stalls = Stalls()
         self._kept = Kept()
         self._own = CollectorRegistry(auto_describe=False)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -86,6 +88,7 @@ class Exporter:
             reloaded=self.reloaded,
             state_bytes=self._store.size() + (self.alerting.scribe.storage.size() if self.alerting else 0),
             book=self.alerting.book if self.alerting else None,
+            stall=self.stalls.longest(asyncio.get_running_loop().time()),
             registries=(self._own,),
             kept=self._kept,
         )
@@ -206,6 +209,7 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
                 clock,
             )
         )
+        await stack.enter_async_context(_beside(watch(exporter.stalls)))
         log.info(
             "watching",
             extra={
@@ -217,6 +221,17 @@ async def running(config: Config, clock: Clock) -> AsyncIterator[Exporter]:
         )
         yield exporter
         log.info("stopping")
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """`work` in the background, until this is left."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _serve(stack: AsyncExitStack, exporter: Exporter) -> str:

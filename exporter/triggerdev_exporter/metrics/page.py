@@ -101,6 +101,7 @@ class Page:
         state_bytes: int,
         reloaded: bool = True,
         book: Book | None = None,
+        stall: float | None = None,
         registries: Iterable[CollectorRegistry] = (),
         kept: Kept | None = None,
     ) -> None:
@@ -109,6 +110,7 @@ class Page:
         self._reloaded = reloaded
         self._state_bytes = state_bytes
         self._book = book or Book()
+        self._stall = stall
         self._registries = tuple(registries)
         self._kept = kept or Kept()
 
@@ -147,7 +149,9 @@ class Page:
     def _tail(self, memory: _Memory, openmetrics_: bool) -> bytes:
         series = dict(memory.body.series) if memory.body is not None else {}
         lines = self._families(OWN_FAMILIES, memory, series, openmetrics_)
-        process = Process(self._loaded_at, self._reloaded, self._state_bytes, series, self._folded(), self._book)
+        process = Process(
+            self._loaded_at, self._reloaded, self._state_bytes, series, self._folded(), self._book, self._stall
+        )
         static_of = {view.target.name: view.target.config.labels for view in self._views}
         for family in (*ALERT_FAMILIES, *PROCESS_FAMILIES):
             place = len(lines)

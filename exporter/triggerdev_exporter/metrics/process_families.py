@@ -26,6 +26,8 @@ class Process:
     """How often something was counted under ``__other__``, by full family name."""
     book: Book
     """What alerting remembers."""
+    stall: float | None = None
+    """The longest stall of the event loop lately, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ PROCESS_FAMILIES: tuple[ProcessFamily, ...] = (
         (),
         "Size of the state file on disk, its write-ahead log included.",
         lambda process: [((), process.state_bytes)],
+    ),
+    ProcessFamily(
+        "exporter_event_loop_stall_seconds",
+        Kind.GAUGE,
+        (),
+        "The longest time for which nothing else got its turn in this process, within the last two minutes.",
+        lambda process: [] if process.stall is None else [((), process.stall)],
     ),
     ProcessFamily(
         "exporter_config_last_reload_successful",
