@@ -90,5 +90,5 @@ def mount(rendered: Rendered, root: Path, container: Object | None = None) -> Mo
 
     for config in root.rglob("config.yml"):
         config.write_text(moved(config.read_text("utf-8")), "utf-8")
-    environ = {each["name"]: value_of(each) for each in container.get("env", [])}
+    environ = {each["name"]: moved(value_of(each)) for each in container.get("env", [])}
     return Mounted([moved(argument) for argument in container["args"]], environ)

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from chart.helm import CI, ONE_SECRET, Refused, Rendered
 from chart.mounted import mount
-from triggerdev_exporter.cli import cli, with_default
+from triggerdev_exporter.cli import cli
 from triggerdev_exporter.config.access import load_access
 from triggerdev_exporter.config.load import load_config
 from triggerdev_exporter.config.model import WrittenConfig, WrittenTarget
@@ -22,16 +22,14 @@ from triggerdev_exporter.config.written import API_URL, BRANCH, CONFIG, KEY, KEY
 Object = dict[str, Any]
 Render = Callable[[Object], Rendered]
 
-OURS = {CONFIG, KEY, KEY_FILE, API_URL, BRANCH, *OVERRIDES}
+OURS = {CONFIG, "TRIGGERDEV_EXPORTER_URL", KEY, KEY_FILE, API_URL, BRANCH, *OVERRIDES}
 
 
 def check(rendered: Rendered, root: Path) -> Result:
     """`triggerdev-exporter check`, of what `run` would read."""
     mounted = mount(rendered, root)
-    context = parse(with_default(mounted.args))
-    assert context.info_name == "run"
-    config = str(context.params["config_path"])
-    return CliRunner().invoke(cli, ["check", "--config", config], env=mounted.environ)
+    assert parse(mounted.args).info_name == "run"
+    return CliRunner().invoke(cli, ["check"], env=mounted.environ)
 
 
 def parse(args: list[str]) -> click.Context:
@@ -71,16 +69,16 @@ def test_the_command_lines_are_ones_that_it_has(ci: Rendered, tmp_path: Path) ->
 
 def test_spans_go_where_the_values_say(render: Render, tmp_path: Path) -> None:
     mounted = mount(render(CI["everything"]), tmp_path)
-    otlp = load_config(Path(mounted.args[2]), mounted.environ).config.otlp
+    otlp = load_config(None, mounted.environ).config.otlp
     assert otlp is not None
     assert (otlp.endpoint, otlp.protocol) == ("collector.example.com:4317", "grpc")
     assert dict(otlp.headers) == {"authorization": "Bearer made-up"}
-    assert load_config(Path(mount(render(ONE_SECRET), tmp_path / "b").args[2]), {}).config.otlp is None
+    assert load_config(None, mount(render(ONE_SECRET), tmp_path / "b").environ).config.otlp is None
 
 
 def test_users_and_a_certificate_come_from_their_secret(render: Render, tmp_path: Path) -> None:
     mounted = mount(render(CI["everything"]), tmp_path)
-    web = load_config(Path(mounted.args[2]), mounted.environ).config.web
+    web = load_config(None, mounted.environ).config.web
     access = load_access(Path(str(web.config_file)))
     assert (set(access.users), access.context is not None) == ({"prometheus"}, True)
     assert set(web.open) == {"probes", "metrics"}
@@ -99,8 +97,17 @@ def test_a_port_that_nobody_could_reach_is_refused(render: Render, web: Object, 
 
 
 def test_variables_of_ours_are_ones_that_it_knows(ci: Rendered) -> None:
-    names = {each["name"] for each in ci.container.get("env", [])}
+    names = [each["name"] for each in ci.container["env"]]
+    assert len(names) == len(set(names))
     assert {name for name in names if name.startswith("TRIGGER")} <= OURS
+
+
+def test_commands_in_the_pod_find_the_program(ci: Rendered) -> None:
+    """`kubectl exec … -- triggerdev-exporter alerts list`, without --url."""
+    url = {each["name"]: each.get("value") for each in ci.container["env"]}["TRIGGERDEV_EXPORTER_URL"]
+    scheme, port = ci.container["livenessProbe"]["httpGet"]["scheme"].lower(), ci.container["ports"][0]["containerPort"]
+    host = "[::1]" if ci.config["web"]["listen"].startswith("[::]") else "127.0.0.1"
+    assert url == f"{scheme}://{host}:{port}"
 
 
 def test_it_listens_where_service_and_probes_ask(ci: Rendered) -> None:

@@ -44,15 +44,11 @@ spec:
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       args:
         - run
-        - --config
-        - {{ $places.config }}/config.yml
         {{- with .Values.extraArgs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with include "triggerdev-exporter.env" . }}
       env:
-        {{- . | trim | nindent 8 }}
-      {{- end }}
+        {{- include "triggerdev-exporter.env" . | trim | nindent 8 }}
       {{- with .Values.envFrom }}
       envFrom:
         {{- toYaml . | nindent 8 }}
@@ -154,6 +150,10 @@ spec:
 {{- end -}}
 
 {{- define "triggerdev-exporter.env" -}}
+{{- $here := get (dict "0.0.0.0" "127.0.0.1" "[::]" "[::1]") .Values.listenAddress | default .Values.listenAddress }}
+# Both so that commands find them: kubectl exec … -- triggerdev-exporter doctor
+- {name: TRIGGERDEV_EXPORTER_CONFIG, value: {{ (include "triggerdev-exporter.places" . | fromYaml).config }}/config.yml}
+- {name: TRIGGERDEV_EXPORTER_URL, value: {{ printf "%s://%s:%v" .Values.web.scheme $here .Values.containerPort | quote }}}
 {{- with .Values.otlp }}
 {{- if .endpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ quote .endpoint }}}
