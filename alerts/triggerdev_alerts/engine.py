@@ -241,8 +241,7 @@ class Engine:
 
     def judged(self, rule: Rule, now: Instant) -> dict[str, Judgement]:
         """What the condition of `rule` says now, by target: for people who ask, it changes nothing."""
-        group = next((group for group in self.ruleset.groups if group.name == rule.group), None)
-        delay = 0 if group is None else group.query_delay
+        delay = self._delay(rule)
 
         def read_of(target: str) -> Callable[[Question], Answer]:
             return lambda question: self._signals.read(
@@ -251,12 +250,18 @@ class Engine:
 
         return {target: judge(rule, read_of(target)) for target in targets_of(rule, self._signals.targets())}
 
+    def _delay(self, rule: Rule) -> int:
+        """How long before an evaluation its windows end."""
+        group = next((group for group in self.ruleset.groups if group.name == rule.group), None)
+        return 0 if group is None else group.query_delay
+
     def _wanted(self, rule: Rule, alert: Alert) -> Wanted:
         return Wanted(
             condition=rule.when.type,
             target=alert.target,
             labels=alert.labels,
-            window=rule.window or EVIDENCE_WINDOW,
+            # Evidence is of now; what was judged happened a little before.
+            window=rule.window + self._delay(rule) if rule.window else EVIDENCE_WINDOW,
             where=rule.when.where,
             statuses=shown(rule.when),
             older_than=rule.when.millis("older_than") if rule.when.type == "stuck_runs" else 0,

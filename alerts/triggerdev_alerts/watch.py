@@ -87,6 +87,7 @@ _SAID = {
 }
 
 
+_HOLDING = frozenset({Change.PENDING, Change.FIRING, Change.RESUMED})
 _OWN_KEYS = ("alertname", "severity", "target")
 
 
@@ -108,7 +109,8 @@ def tell(transitions: Iterable[Transition], rules: dict[str, Rule]) -> None:
                 # Not as keys of the line: a label may have any name, one that logging needs too.
                 "labels": ",".join(f"{name}={text}" for name, text in alert.labels if name not in _OWN_KEYS),
                 "reason": one.reason.value,
-                "value": value,
+                # An alert that is over keeps the numbers with which it held last.
+                "value" if one.change in _HOLDING else "last_value": value,
                 "limit": threshold,
                 **({} if alert.sample is None else {"sample": alert.sample}),
             },

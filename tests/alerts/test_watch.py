@@ -113,15 +113,16 @@ async def test_the_log_tells_each_transition_with_its_reason(stage: Stage, caplo
             record.levelname,
             record.message,
             record.__dict__["reason"],
-            record.__dict__["value"],
+            record.__dict__.get("value"),
+            record.__dict__.get("last_value"),
             record.__dict__["limit"],
         )
         for record in caplog.records
     ]
     assert told == [
-        ("INFO", "an alert is pending", "condition_met", "20", "10"),
-        ("WARNING", "an alert fires", "condition_met", "20", "10"),
-        ("INFO", "an alert is resolved", "condition_cleared", "20", "10"),  # as it was last
+        ("INFO", "an alert is pending", "condition_met", "20", None, "10"),
+        ("WARNING", "an alert fires", "condition_met", "20", None, "10"),
+        ("INFO", "an alert is resolved", "condition_cleared", None, "20", "10"),
     ]
     first = caplog.records[0].__dict__
     assert (first["alertname"], first["severity"], first["target"]) == ("QueueBacklog", "warning", "prod")

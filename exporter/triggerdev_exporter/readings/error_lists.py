@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 SHOWN_FOR = 15 * MINUTE
 """A message later than that would tell numbers of another time."""
-FRESH_FOR = 30 * SECOND
+FRESH_FOR = 5 * SECOND
 """Rules that begin to hold together are about the same errors."""
 KEPT_LISTS = 500
 
