@@ -7,8 +7,9 @@ const news = document.getElementById("news");
 let shownAt = document.body.dataset.at;
 
 function isInUse() {
+  // Whoever types, goes by keyboard, is about to post, or has marked something to copy.
   const focused = document.activeElement;
-  const typing = focused && focused.closest("main form, main summary");
+  const typing = focused && focused.matches("main form *, main :focus-visible");
   const open = document.querySelector("main details[open] form");
   return typing || open || String(document.getSelection()) !== "";
 }
