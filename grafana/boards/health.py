@@ -161,9 +161,13 @@ _GUEST = Row(
         Panel(
             "How long requests take",
             "95 % of the requests to each endpoint are faster. When the list of runs slows down, the server's view "
-            "is in trouble.",
+            "is in trouble. `our own stall` is the longest time in which nothing else got its turn in the exporter: "
+            "when that is long, the slowness is ours.",
             Look.LINES,
-            (Query(quantile(0.95, "api_request_duration_seconds", by=("endpoint",)), "{{endpoint}}"),),
+            (
+                Query(quantile(0.95, "api_request_duration_seconds", by=("endpoint",)), "{{endpoint}}"),
+                Query(f"max({own('exporter_event_loop_stall_seconds')})", "our own stall"),
+            ),
             "s",
         ),
         Panel(

@@ -32,7 +32,7 @@ from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, Instant
 from triggerdev_exporter.config.model import Intervals, Metrics
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.metrics.negotiation import Format
-from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.metrics.page import Kept, Page
 from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.simulator.scenario import QueueSpec, Scenario, TaskSpec, shop
 from triggerdev_exporter.spans.answer import Answer, Later, Taken
@@ -252,6 +252,7 @@ async def live(day: Day, folder: Path, out: IO[str]) -> tuple[Series, int]:
     """Play the day, write its scrapes, and answer what is true at its end: the simulator's truth, and what fires."""
     registry = _own_registry()
     async with _begin(day, folder) as (story, daemon, alerting, tracing):
+        kept = Kept()
         for scrape in range(HOURS * 3600 // SCRAPE_S + 1):
             at = BEGIN + scrape * SCRAPE_S * SECOND
             story.clock.advance(max(0.0, (at - story.clock.now()) / SECOND))
@@ -262,8 +263,10 @@ async def live(day: Day, folder: Path, out: IO[str]) -> tuple[Series, int]:
             page = Page(
                 daemon.targets,
                 story.clock.now(),
+                kept=kept,
                 loaded_at=BEGIN,
                 state_bytes=4096 * (100 + scrape),
+                stall=0.004,
                 book=alerting.scribe.book,
                 registries=(registry,),
             )
