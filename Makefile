@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The program from the source tree: `demo` and `run` need no build back end, only the runtime requirements.
+# The program from the source tree: `demo` and `run` need no build back end, only the runtime requirements. The command
+# is put beside them, since messages and documentation tell people to type it; `setup` replaces it by pip's own.
 EXPORTER := PYTHONPATH=exporter:alerts $(BIN)/python -m triggerdev_exporter
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 ARGS ?=
@@ -85,6 +86,8 @@ clean: ## remove everything that make made, .venv too
 $(VENV)/.runtime: requirements/runtime.txt | $(BIN)/python
 	@echo 'installing what the exporter needs into $(VENV) (once)'
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/runtime.txt
+	@printf '#!/bin/sh\nPYTHONPATH="%s/exporter:%s/alerts" exec "%s/$(BIN)/python" -m triggerdev_exporter "$$@"\n' \
+	  "$(CURDIR)" "$(CURDIR)" "$(CURDIR)" > $(BIN)/triggerdev-exporter && chmod +x $(BIN)/triggerdev-exporter
 	@touch $@
 
 # Holds everything of .runtime in the same versions. The package itself is installed editable, by the back end that
