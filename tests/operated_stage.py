@@ -23,6 +23,7 @@ from triggerdev_alerts.rules.sources import RuleFile
 from triggerdev_alerts.signals import NO_EVIDENCE, Evidence
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.reloading import Reloads
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web.server import make_app
 
@@ -51,6 +52,7 @@ class Operated(Outbox):
         self.targets: tuple[Target, ...] = ()
         self.witness = None
         self.reloaded = True
+        self.reloads = Reloads(NOW, NOW)
         self.started_at: Instant = NOW
 
     def poke(self) -> None:

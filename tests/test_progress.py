@@ -54,7 +54,7 @@ async def test_a_long_catch_up_is_told_in_the_log(tmp_path: Path, caplog: pytest
         story.clock.advance(DAY / 1000)
         # 15 requests a minute, the past gets what the present leaves
         async with story.daemon(quota=Quota(requests_per_minute=150, share=0.1)) as daemon:
-            telling = asyncio.ensure_future(report(daemon.targets, story.clock))
+            telling = asyncio.ensure_future(report(lambda: daemon.targets, story.clock))
             while daemon.value("catching_up") != 0 or daemon.total("runs_finished_total") < 12_000:
                 story.clock.advance(30)
                 await daemon.poll("runs")

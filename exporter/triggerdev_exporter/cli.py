@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -49,17 +50,16 @@ for group in (rules, alerts, silence, outbox, receivers, why):
 def run(config_path: Path | None, listen: str | None) -> None:
     """Run the daemon (the default)."""
     from triggerdev_exporter import logs
-    from triggerdev_exporter.app import run_daemon
+    from triggerdev_exporter.app import run_daemon, secrets_of
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.config.load import load_config
 
-    loaded = load_config(config_path, os.environ, listen=listen)
+    read = partial(load_config, config_path, os.environ, listen=listen)
+    loaded = read()
     _warn(loaded.warnings)
     config = loaded.config
-    secrets = [target.secret_key.get_secret_value() for target in config.targets]
-    secrets += [value for _, value in config.otlp.headers] if config.otlp is not None else []
-    logs.set_up(config.log.level, config.log.format, secrets=secrets)
-    asyncio.run(run_daemon(config, SystemClock()))
+    logs.set_up(config.log.level, config.log.format, secrets=secrets_of(config))
+    asyncio.run(run_daemon(config, SystemClock(), read))
 
 
 @cli.command()

@@ -8,14 +8,21 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+SHORTEST = 6
+"""Shorter ones would be found in words that are no secret."""
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
 class _Scrub:
     """The second line of defence: a key that got into a text all the same is taken out of it."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if secret]
+    def __init__(self) -> None:
+        self._secrets: list[str] = []
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """From now on these are taken out too. The longest first: one may be part of another."""
+        found = {*self._secrets, *(secret for secret in secrets if len(secret) >= SHORTEST)}
+        self._secrets = sorted(found, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         for secret in self._secrets:
@@ -25,6 +32,21 @@ class _Scrub:
 
 def _keys(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in record.__dict__.items() if key not in _PLAIN and not key.startswith("_")}
+
+
+_SCRUB = _Scrub()
+"""Of this process: a reload brings new keys, and the old ones stay secret."""
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Take these out of every line from now on, whatever wrote it."""
+    _SCRUB.add(secrets)
+
+
+def set_level(level: str) -> None:
+    """The least that is logged from now on, once `set_up` was called."""
+    if logging.getLogger().handlers:
+        logging.getLogger().setLevel(level.upper())
 
 
 class TextFormatter(logging.Formatter):
@@ -79,7 +101,8 @@ def _quoted(value: object) -> str:
 def set_up(level: str, format_: str, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Log to `stream` (stderr). `format_` is ``text``, ``json``, or ``auto``: text on a terminal."""
     out = sys.stderr if stream is None else stream
-    scrub = _Scrub(secrets)
+    hide(secrets)
+    scrub = _SCRUB
     as_text = format_ == "text" or (format_ == "auto" and out.isatty())
     handler = _Stderr() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter(scrub) if as_text else JsonFormatter(scrub))

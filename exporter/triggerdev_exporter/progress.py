@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from triggerdev_exporter.clock import MINUTE, Clock, Instant
@@ -47,16 +47,20 @@ class Reading:
         return 1 - left / self.whole
 
 
-async def report(targets: Sequence[Target], clock: Clock) -> None:
+async def report(targets: Callable[[], Sequence[Target]], clock: Clock) -> None:
     """Tell the log once a minute, and a terminal all the time, how far each target has come. Runs until cancelled."""
-    readings = {target.name: Reading() for target in targets}
+    readings: dict[str, Reading] = {}
     bar = _Bar() if sys.stderr.isatty() else None
     try:
         while True:
-            for target in targets:
+            for gone in readings.keys() - {target.name for target in targets()}:
+                del readings[gone]
+                if bar is not None:
+                    bar.show(gone, "", None)
+            for target in targets():
                 ledger = target.ledger
                 coverage = None if ledger is None else ledger.coverage
-                reading = readings[target.name]
+                reading = readings.setdefault(target.name, Reading())
                 first = coverage is not None and not coverage.looked_back
                 lookback = coverage.walked_at - coverage.tail if coverage is not None and first else 0
                 done = reading.look(missing(coverage), lookback)

@@ -30,7 +30,9 @@ class Wakes:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        self._running: set[asyncio.Task[object]] = set()
+        self._running: dict[asyncio.Task[object], str] = {}
+        """Ticks that are under way, by the target they ask."""
+        self._ended: set[asyncio.Task[object]] = set()
         self._stopping = False
         self._last = (clock.now(), clock.monotonic())
 
@@ -54,28 +56,45 @@ class Wakes:
     async def stop(self) -> None:
         """Wake nobody any more, let running ticks end, and end those that do not."""
         self._stopping = True
-        self._scheduler.pause()
-        running = set(self._running)
-        if running:
-            _, late = await asyncio.wait(running, timeout=PARTING_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.pause()
+        await self._part(set(self._running))
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def remove(self, target: Target) -> None:
+        """Wake `target` no more, let its running ticks end, and end those that do not."""
+        for name in target.states:
+            job = self._scheduler.get_job(f"{target.name}/{name}")
+            if job is not None:
+                job.remove()
+        await self._part({task for task, name in self._running.items() if name == target.name})
+
+    async def _part(self, running: set[asyncio.Task[object]]) -> None:
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=PARTING_S)
+        self._ended |= late
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _wake(self, target: Target, collector: Collector) -> None:
         task = asyncio.current_task()
         if task is None:  # pragma: no cover - a coroutine always runs in a task
             return
-        self._running.add(task)
+        if self._stopping:
+            return
+        self._running[task] = target.name
         try:
             await tick(target, collector)
         except asyncio.CancelledError:
-            # Only `stop` cancels. The scheduler would log it as a job that failed, with a traceback.
-            if not self._stopping:
+            # Only `_part` cancels. The scheduler would log it as a job that failed, with a traceback.
+            if task not in self._ended:
                 raise
         finally:
-            self._running.discard(task)
+            self._ended.discard(task)
+            del self._running[task]
 
     async def _watch(self) -> None:
         wall, steady = self._clock.now(), self._clock.monotonic()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.api.client import Client
@@ -149,6 +149,15 @@ class Target:
         ledger = await self._store.load(self.name)
         if ledger is not None:
             self._keep(ledger)
+
+    def inherit(self, before: Target) -> None:
+        """Go on where `before` was, which had the same name and is not asked any more: show what it saw until then."""
+        self.sights, self.exports = before.sights, before.exports
+        if self.ledger is not None and before.ledger is not None:
+            self.ledger.recent = before.ledger.recent
+        for name, state in self.states.items():
+            # What it was refused may be allowed now: a key may be another one.
+            self.states[name] = replace(before.states[name], interval_ms=state.interval_ms, look_again_at=0)
 
     def _keep(self, ledger: Ledger) -> None:
         ledger.limits = self._limits

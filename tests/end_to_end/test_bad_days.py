@@ -66,21 +66,23 @@ def test_a_hangup_reloads_the_rules_and_bad_ones_change_nothing(stage: Stage) ->
 
     rules.write_text("groups: [{name: g, rules: [{alert: Mine, when: {queue_pause: }}]}]\n", "utf-8")
     daemon.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: daemon.events("the rules could not be reloaded; the old ones stay"), "it says so", daemon)
+    wait_until(
+        lambda: daemon.events("the configuration could not be reloaded; the old one stays"), "it says so", daemon
+    )
     assert daemon.value("exporter_config_last_reload_successful") == 0
     assert "Mine" in loaded(daemon)
 
     rules.write_text("groups: [{name: g, rules: [{alert: Other, when: {queue_paused: }}]}]\n", "utf-8")
     daemon.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: daemon.events("the rules are reloaded"), "they are", daemon)
+    wait_until(lambda: daemon.events("reloaded"), "they are", daemon)
     assert daemon.value("exporter_config_last_reload_successful") == 1
     assert {"Mine", "Other"} & loaded(daemon) == {"Other"}
 
     rules.unlink()
     refused = ask(f"{daemon.url}/-/reload", method="POST")
-    assert (refused.status, refused.body.decode().endswith("The old rules stay.\n")) == (422, True)
+    assert (refused.status, refused.body.decode().endswith("The old configuration stays.\n")) == (422, True)
     rules.write_text("groups: []\n", "utf-8")
-    assert ask(f"{daemon.url}/-/reload", method="POST").body == b"The rules are reloaded.\n"
+    assert ask(f"{daemon.url}/-/reload", method="POST").body == b"Reloaded.\n"
     assert not {"Mine", "Other"} & loaded(daemon)
     assert daemon.end() == 0
 

@@ -13,6 +13,7 @@ from story import Daemon, read_page, tell
 from triggerdev_alerts.errors import AlertsError
 from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.page import Page
+from triggerdev_exporter.reloading import Reloads
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web.server import make_app
 
@@ -26,6 +27,7 @@ class Shown:
         self.alerting = None
         self.witness = None
         self.reloaded = True
+        self.reloads = Reloads(self.started_at, self.started_at)
         self.mistakes = ""
 
     async def reload(self) -> None:

@@ -17,6 +17,7 @@ from triggerdev_alerts.documents.mistakes import Unfit
 from triggerdev_alerts.receivers import alertmanager, email, pagerduty, slack, webhook
 from triggerdev_alerts.receivers.addresses import Policy, policy, problem_of_url
 from triggerdev_alerts.receivers.secret import SecretError, Source
+from triggerdev_alerts.rules.model import RuleSet
 
 PATIENCE_S = 5.0
 
@@ -45,17 +46,37 @@ def spots(kind: str, settings: object) -> tuple[Spot, ...]:
 def unreadable(settings: object) -> list[str]:
     """The secrets that cannot be read now, in words."""
     said = []
+    for source in _sources(settings):
+        try:
+            source.read()
+        except SecretError as error:
+            said.append(str(error))
+    return said
+
+
+def secrets_in(ruleset: RuleSet) -> list[str]:
+    """Every secret of its receivers that can be read now: what no log may hold."""
+    holders = [config.settings for config in ruleset.receivers.values()]
+    if ruleset.ping is not None:
+        holders.append(ruleset.ping.settings)
+    found = []
+    for source in (source for settings in holders for source in _sources(settings)):
+        try:
+            found.append(source.read())
+        except SecretError:
+            continue
+    return found
+
+
+def _sources(settings: object) -> Iterable[Source]:
     for name in (name for name in dir(type(settings)) if name.endswith("_source")):
         try:
             source = getattr(settings, name)
-            if isinstance(source, Source):
-                source.read()
-        except SecretError as error:
-            said.append(str(error))
         except Unfit:
             # One of two ways, and the other one was chosen: Slack's webhook beside its token.
             continue
-    return said
+        if isinstance(source, Source):
+            yield source
 
 
 async def reach(spot: Spot, allow_private: bool | Iterable[str], *, trust: ssl.SSLContext | None = None) -> None:

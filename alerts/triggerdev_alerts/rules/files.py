@@ -46,6 +46,11 @@ def gather_rules(patterns: Sequence[str], *, base: Path | None = None, named_in:
     return Gathered(tuple(found.values()), tuple(mistakes))
 
 
+def rule_paths(patterns: Sequence[str]) -> list[Path]:
+    """The files that `patterns` mean now."""
+    return [Path(path) for pattern in patterns for path in _paths(pattern)]
+
+
 def _paths(pattern: str) -> list[str]:
     if not has_magic(pattern) or Path(pattern).exists():
         return [pattern]

@@ -31,7 +31,15 @@ from triggerdev_exporter.api.verdict import (
     retry,
 )
 from triggerdev_exporter.clock import Clock, Instant
-from triggerdev_exporter.errors import ApiError, ConfigError, Oversized, RateLimited, TimedOut, Unreadable
+from triggerdev_exporter.errors import (
+    ApiError,
+    ConfigError,
+    Oversized,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+    Unreadable,
+)
 
 __all__ = ["API_VERSION", "Client", "redact_url"]
 
@@ -148,6 +156,9 @@ class Client:
 
     async def _send(self, call: Call[T]) -> Answer | ApiError:
         """One request on the wire. Failures are returned, not raised, so that no foreign exception hangs on them."""
+        if self._session.closed:
+            # A reload ended this target; whoever still looks into an alert of it learns no more.
+            return Unreachable(f"{call.endpoint}: this target is not watched any more")
         sent = self._clock.now()
         head: aiohttp.ClientResponse | None = None
         try:

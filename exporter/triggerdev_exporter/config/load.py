@@ -32,6 +32,8 @@ class Loaded:
 
     config: Config
     warnings: tuple[str, ...]
+    files: tuple[FilePath, ...] = ()
+    """What was read for it, but for the web config and rules."""
 
 
 def load_config(path: FilePath | None, environ: Mapping[str, str], *, listen: str | None = None) -> Loaded:
@@ -43,7 +45,8 @@ def load_config(path: FilePath | None, environ: Mapping[str, str], *, listen: st
     config = _config(written, environ) if written.readable else None
     if written.mistakes or config is None:
         raise ConfigError([render(mistake) for mistake in in_order(written.mistakes)])
-    return Loaded(config, tuple(render(warning) for warning in in_order(written.warnings)))
+    warnings = tuple(render(warning) for warning in in_order(written.warnings))
+    return Loaded(config, warnings, tuple(written.files))
 
 
 def _config(written: Written, environ: Mapping[str, str]) -> Config | None:

@@ -66,6 +66,8 @@ def _key(path: Path, target: WrittenTarget, written: Written, environ: Mapping[s
         raise _Misplaced(by_file, "conflict", "secret_key_file and secret_key_env are both written; keep one of them")
     file, variable = target.secret_key_file, target.secret_key_env
     if file is not None:
+        if not looks_like_key(file):
+            written.files.append(written.file_path(file, by_file))
         return _guarded(by_file, file, "the path of a file", lambda: key_from_file(written.file_path(file, by_file)))
     if variable is not None:
         return _guarded(by_variable, variable, "the name of a variable", lambda: key_from_variable(variable, environ))

@@ -38,6 +38,8 @@ class Written:
         self.data: Plain = {} if document is None or document.data is None else document.data
         self.mistakes: list[Mistake] = [] if document is None else list(document.mistakes)
         self.warnings: list[Mistake] = []
+        self.files: list[FilePath] = [] if document is None else [FilePath(document.name)]
+        """Every file that was looked for, whether it could be read or not."""
 
     @property
     def readable(self) -> bool:

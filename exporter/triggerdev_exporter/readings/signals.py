@@ -35,6 +35,7 @@ from triggerdev_exporter.target import Target
 class _Memo:
     """What is worked out of one target and used by several questions."""
 
+    target: Target
     started_at: Instant
     windows: Windows = field(default_factory=Windows)
     open_runs: OpenRuns = field(default_factory=OpenRuns)
@@ -182,6 +183,7 @@ class LedgerSignals:
 
     def _memo(self, target: Target) -> _Memo:
         memo = self._memos.get(target.name)
-        if memo is None:
-            memo = self._memos[target.name] = _Memo(target.clock.now())
+        if memo is None or memo.target is not target:
+            # One of the same name after a reload has a ledger of its own.
+            memo = self._memos[target.name] = _Memo(target, target.clock.now())
         return memo

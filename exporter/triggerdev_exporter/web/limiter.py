@@ -19,7 +19,7 @@ class Rate:
 
 #: Far above what a person, a page that refreshes itself and two Prometheus need together behind one proxy's address.
 RATES: dict[str, Rate] = {
-    "scrape": Rate(5, 20),
+    "scrape": Rate(50, 200),
     "read": Rate(50, 200),
     "write": Rate(10, 100),
     # Those that failed: nobody guesses a password at that pace, nor makes us work for it.

@@ -11,11 +11,13 @@ from aiohttp.typedefs import Middleware
 
 from triggerdev_alerts.errors import AlertsError
 from triggerdev_exporter.clock import Clock, Instant
+from triggerdev_exporter.errors import ExporterError
 from triggerdev_exporter.metrics.negotiation import accepts_gzip, choose_format
 from triggerdev_exporter.metrics.page import Page
 from triggerdev_exporter.readings.witness import LedgerWitness
+from triggerdev_exporter.reloading import Reloads
 from triggerdev_exporter.target import Target
-from triggerdev_exporter.web import alerts_api, tasks_api
+from triggerdev_exporter.web import alerts_api, config_api, tasks_api
 from triggerdev_exporter.web.api_route import ApiRoute
 from triggerdev_exporter.web.forms import Forms
 from triggerdev_exporter.web.gate import Gate
@@ -55,18 +57,21 @@ class Served(Protocol):
     def reloaded(self) -> bool: ...
 
     @property
+    def reloads(self) -> Reloads: ...
+
+    @property
     def witness(self) -> LedgerWitness | None: ...
 
     def page(self, now: Instant) -> Page: ...
 
     async def reload(self) -> None:
-        """Raises `AlertsError`, and then all stays as it was."""
+        """Raises `AlertsError` or `ExporterError`, and then all stays as it was."""
         ...
 
 
 def api_routes(served: Served) -> list[ApiRoute]:
     """All routes of the HTTP API, and of them the one that describes the others."""
-    routes = [*alerts_api.routes(served), *tasks_api.routes(served)]
+    routes = [*alerts_api.routes(served), *tasks_api.routes(served), *config_api.routes(served)]
 
     async def describe(_: web.Request) -> web.Response:
         return answer(document([*routes, described]))
@@ -102,9 +107,9 @@ def make_app(served: Served, gate: Gate | None = None) -> web.Application:
     async def reload(_: web.Request) -> web.Response:
         try:
             await served.reload()
-        except AlertsError as error:
-            return web.Response(text=f"{error}\nThe old rules stay.\n", status=422)
-        return web.Response(text="The rules are reloaded.\n")
+        except (AlertsError, ExporterError) as error:
+            return web.Response(text=f"{error}\nThe old configuration stays.\n", status=422)
+        return web.Response(text="Reloaded.\n")
 
     app = web.Application(middlewares=[_headers(guard), guard.middleware, json_errors], client_max_size=LARGEST_BODY)
     set_up(app)
