@@ -270,6 +270,22 @@ def test_what_is_watched_may_become_more(tmp_path: Path) -> None:
     assert looks(watch) == (False, False)
 
 
+def test_what_changes_while_it_is_read_is_read_once_more(tmp_path: Path) -> None:
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.touch()
+    watch = Watch(lambda: paths)
+    paths[0].write_text("new", "utf-8")
+    assert looks(watch) == (False, True)
+    # Both change after they were read, and there is one more to watch.
+    paths[1].write_text("new", "utf-8")
+    paths.append(tmp_path / "c")
+    watch.settle()
+    assert looks(watch) == (False, True)
+    watch.settle()
+    assert looks(watch) == (False, False)
+
+
 def test_what_was_refused_is_tried_again_after_a_while(tmp_path: Path) -> None:
     watch = Watch(lambda: [tmp_path / "a"])
     assert [watch.look(retry=True) for _ in range(RETRY_LOOKS)].index(True) == RETRY_LOOKS - 1

@@ -37,10 +37,9 @@ class Watch:
     def settle(self) -> None:
         """They were read, for better or worse: what comes next is compared with how they are now."""
         self._looks = 0
-        # What changed between the look and the reading was read too, or is noticed at the next look.
-        self._used = self._last
-        if {path for path, *_ in sign(self._paths())} != {path for path, *_ in self._used}:
-            self._used = self._last = sign(self._paths())
+        # As they were at that look: what changed since then may not have been read, and is noticed at the next one.
+        known = {one[0]: one for one in self._last}
+        self._used = tuple(known.get(one[0], one) for one in sign(self._paths()))
 
 
 def sign(paths: Iterable[Path]) -> Sign:
