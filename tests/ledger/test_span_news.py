@@ -79,7 +79,7 @@ def test_what_is_sealed_never_changes() -> None:
     tell(book, Enrichment(run_id="run_1", queue="mail", is_finished=True))
     before = book.spans["run_1"]
     tell(book, Enrichment(run_id="run_1", queue="other", is_finished=True))
-    book.write(lambda draft: retrieved(draft, an_end(parent_id="run_9", root_id="run_9")))
+    book.write(lambda draft: retrieved(draft, an_end(parent_id="run_9", root_id="run_9"), now=NOW))
     assert book.spans["run_1"] == before
 
 
@@ -102,14 +102,14 @@ def test_a_child_waits_for_its_parent_and_a_retrieve_tells_it() -> None:
     book = a_book(enriched=False)
     see(book, an_end(depth=2))
     assert not book.spans["run_1"].sealed
-    book.write(lambda draft: retrieved(draft, an_end(depth=2, parent_id="run_b", root_id="run_a")))
+    book.write(lambda draft: retrieved(draft, an_end(depth=2, parent_id="run_b", root_id="run_a"), now=NOW))
     assert (due(book).root, due(book).parent_id, due(book).orphaned) == ("run_a", "run_b", False)
 
 
 def test_whose_parent_nobody_tells_is_exported_and_counted() -> None:
     book = a_book()
     see(book, an_end(depth=2), an_end("run_2"))
-    book.write(lambda draft: seal_as_they_are(draft, ["run_1", "run_2", "run_3"]))
+    book.write(lambda draft: seal_as_they_are(draft, ["run_1", "run_2", "run_3"], now=NOW))
     assert due(book).orphaned
     assert not due(book, "run_2").orphaned
     assert book.counts("spans_amended_total") == {("parent_unknown",): 1}
@@ -122,7 +122,7 @@ def test_where_the_list_tells_no_depth_whoever_has_no_parent_is_a_root(asked: st
     if asked == "trql":
         tell(book, Enrichment(run_id="run_1", queue="mail", is_finished=True))
     else:
-        book.write(lambda draft: retrieved(draft, an_end(depth=None)))
+        book.write(lambda draft: retrieved(draft, an_end(depth=None), now=NOW))
     assert (due(book).depth, due(book).orphaned) == (0, False)
 
 
@@ -230,7 +230,7 @@ async def test_the_file_keeps_rows_in_order_and_counts_them(tmp_path: Path) -> N
 
     assert await unsealed() == [f"run_{number}" for number in range(5)]
     assert await unsealed(until=NOW, most=2) == ["run_0", "run_1"]
-    await journal.write(lambda draft: seal_as_they_are(draft, ["run_3", "run_1"]), spans=["run_3", "run_1"])
+    await journal.write(lambda draft: seal_as_they_are(draft, ["run_3", "run_1"], now=NOW), spans=["run_3", "run_1"])
     assert list(await journal.first_spans(sealed=True, until=NOW + HOUR, most=10)) == ["run_1", "run_3"]
     await store.close()
 

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from library_page import Library, metric
+from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.metrics.family import Buckets, Kind, Value
 from triggerdev_exporter.metrics.series_text import SeriesText, header, number
 
@@ -22,7 +23,7 @@ LABELS = ("task", "status")
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 awkward = st.sampled_from(['"', "\\", "\n", "\\n", '\\"', "}", '"} 1', ",", "", " ", "é", "\U0001f600", "\x00", "\r"])
 label_values = st.one_of(texts, awkward)
-numbers = st.one_of(st.integers(-(10**18), 10**18), st.floats(), st.sampled_from([0.1, 1e16, 1e-7, -0.0]))
+numbers = st.one_of(st.integers(-(2**53), 2**53), st.floats(), st.sampled_from([0.1, 1e16, 1e-7, -0.0]))
 amounts = st.one_of(st.integers(0, 10**15), st.floats(0, 1e15))
 buckets = st.lists(st.integers(0, 10**9), min_size=4, max_size=4).flatmap(
     lambda cells: st.floats(0, 1e12).map(lambda total: Buckets((0.1, 1.0, 86_400.0), tuple(cells), total))
@@ -108,3 +109,30 @@ def test_labels_that_are_gone_are_forgotten() -> None:
     for generation in range(20):
         assert kept_after([f"{generation}-{number}" for number in range(100)]) <= 300
     assert kept_after(["one"]) <= 100
+
+
+def test_exemplars_are_what_the_library_reads_back_and_only_in_openmetrics() -> None:
+    runs = (
+        Exemplar("run_1", 50, 1_795_458_600_123),
+        None,
+        Exemplar("run_2", 90_000, 1_795_458_600_000, "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"),
+        Exemplar("run_" + "x" * 200, 10**9, 1_795_458_600_000),
+    )
+    rows: dict[tuple[str, str], Value] = {("a", "b"): Buckets((0.1, 1.0, 86_400.0), (1, 0, 1, 1), 1e6, runs)}
+    name = name_of(Kind.HISTOGRAM)
+    text = SeriesText(name, LABELS, {"target": "prod"}, Kind.HISTOGRAM, 1.5, exemplars=True)
+    (family,) = read_openmetrics(ours(Kind.HISTOGRAM, rows, text, as_openmetrics=True))
+    found = [sample.exemplar for sample in family.samples if sample.name.endswith("_bucket")]
+    assert [None if each is None else (each.labels, each.value, str(each.timestamp)) for each in found] == [
+        ({"run_id": "run_1"}, 0.05, "1795458600.123000000"),
+        None,
+        (
+            {"run_id": "run_2", "trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"},
+            90.0,
+            "1795458600.000000000",
+        ),
+        # Too long for the format: rather no exemplar than no page.
+        None,
+    ]
+    plain = SeriesText(name, LABELS, {"target": "prod"}, Kind.HISTOGRAM)
+    assert "run_1" not in ours(Kind.HISTOGRAM, rows, plain, as_openmetrics=False)

@@ -56,27 +56,27 @@ class Relatives:
         rows = await journal.first_spans(sealed=False, until=until, most=_MOST)
         done = [key for key, row in rows.items() if _is_over(row, now)]
         if done:
-            await journal.write(lambda draft: seal_as_they_are(draft, done), spans=done)
+            await journal.write(lambda draft: seal_as_they_are(draft, done, now=now), spans=done)
         for key, row in rows.items():
             if not _is_over(row, now):
                 if self._target.is_shut(self._clock.now()) or not self._target.client.allowance(Priority.CATCH_UP):
                     return
-                if not await self._ask(dialect, journal, key):
+                if not await self._ask(dialect, journal, key, now):
                     return
 
-    async def _ask(self, dialect: Dialect, journal: Journal, run_id: str) -> bool:
+    async def _ask(self, dialect: Dialect, journal: Journal, run_id: str, now: Instant) -> bool:
         """Whether the next one may be asked for too."""
         try:
             run = await self._target.client.fetch(dialect.run(run_id), Priority.CATCH_UP)
         except NotFound as error:
             if not error.is_json:
                 return False
-            await journal.write(lambda draft: seal_as_they_are(draft, [run_id]), spans=[run_id])
+            await journal.write(lambda draft: seal_as_they_are(draft, [run_id], now=now), spans=[run_id])
         except ApiError as error:
             log.debug("a run's relatives cannot be read", extra={"target": self._target.name, "why": str(error)})
             return False
         else:
-            await journal.write(lambda draft: retrieved(draft, run), spans=[run_id])
+            await journal.write(lambda draft: retrieved(draft, run, now=now), spans=[run_id])
         return True
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar, cast
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.exemplars import Exemplars
 from triggerdev_exporter.ledger.facts import (
     FACT_TYPES,
     Coverage,
@@ -53,6 +54,7 @@ class Ledger:
         """Whether TRQL tells more of runs that end."""
         self.waiting_spans = 0
         """Runs and batches whose spans wait."""
+        self.exemplars = Exemplars()
         self.untold: dict[str, tuple[Noted, ...]] = {}
         """Run id → what was counted of it without its queue; only the latest `MOST_UNTOLD`, and only in memory."""
         self.changes = 0
@@ -83,6 +85,8 @@ class Ledger:
                 self.untold[run_id] = noted
         while len(self.untold) > MOST_UNTOLD:
             del self.untold[next(iter(self.untold))]
+        for (series, cell), exemplar in news.exemplars.items():
+            self.exemplars.put(series, cell, exemplar)
         for ended in news.ended:
             self.recent.add(ended)
         self.waiting_spans += news.more_spans

@@ -7,6 +7,7 @@ the first. What it decided is one value, committed to disk and then absorbed int
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 import msgspec
 
 from triggerdev_exporter.clock import DAY, Instant
+from triggerdev_exporter.ledger.exemplars import Exemplar, Place, is_better
 from triggerdev_exporter.ledger.facts import (
     Coverage,
     Fact,
@@ -29,7 +31,7 @@ from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.strips import About, Cells, Family, Strip
-from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, new_histogram
+from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, Labels, SeriesKey, new_histogram
 from triggerdev_exporter.spans.policy import Policy
 
 if TYPE_CHECKING:
@@ -95,6 +97,8 @@ class News:
     """What is added to the cells of strips."""
     untold: dict[str, tuple[Noted, ...]] = field(default_factory=dict)
     """By run id, what was noted without its queue; empty: nothing waits for it any more. Never on disk."""
+    exemplars: dict[Place, Exemplar] = field(default_factory=dict)
+    """Never on disk."""
     ended: list[Ended] = field(default_factory=list)
     """For those who look into an alert. Never on disk."""
     spans: dict[str, SpanRow | None] = field(default_factory=dict)
@@ -357,6 +361,15 @@ class Draft:
             return place
         self.news.overflow[family] += 1
         return family, (OTHER, *labels[1:])
+
+    def exemplify(self, family: str, labels: Labels, exemplar: Exemplar) -> None:
+        """Show `exemplar` beside the bucket that it was observed in."""
+        series = (family, labels)
+        if series not in self.news.timings and not self._ledger.has(series):
+            series = (family, (OTHER, *labels[1:]))
+        cell = bisect_left(BOUNDS_MS[family], exemplar.value)
+        if is_better(exemplar, self.news.exemplars.get((series, cell)) or self._ledger.exemplars.get(series, cell)):
+            self.news.exemplars[series, cell] = exemplar
 
     @property
     def spans(self) -> Policy | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
+from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
 from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft, Noted
 from triggerdev_exporter.ledger.recent import Ended
@@ -129,8 +130,6 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
     counted = finished_at >= draft.birth
     apart = about.is_test
     _note_end(draft, run, started_at, finished_at, about)
-    if counted:
-        run_ends(draft, run, started_at=started_at, finished_at=finished_at, now=now)
     if apart:
         if counted:
             draft.count("runs_test_finished_total", (run.task,))
@@ -141,7 +140,11 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
         draft.news.ended.append(_ended(run, outcome, about.queue, finished_at))
         if counted:
             _count_end(draft, run, outcome, started_at, finished_at)
+            if started_at is not None:
+                _exemplify(draft, run, outcome, started_at, finished_at, now)
         _remember_end(draft, run, outcome, finished_at)
+    if counted:
+        run_ends(draft, run, started_at=started_at, finished_at=finished_at, is_apart=apart, now=now)
     draft.drop(Kind.RUN, run.id)
     # A run that never started took no attempt, though TRQL says 1 of some of them and never shows the others.
     attempts_due = counted and not apart and run.attempts is None and started_at is not None
@@ -191,6 +194,14 @@ def _count_end(draft: Draft, run: Run, outcome: Outcome, started_at: Instant | N
         draft.count("run_cost_usd_total", (task,), run.cost_nanousd)
     if run.attempts is not None and started_at is not None:
         draft.count("run_attempts_total", (task,), run.attempts)
+
+
+def _exemplify(
+    draft: Draft, run: Run, outcome: Outcome, started_at: Instant, finished_at: Instant, now: Instant
+) -> None:
+    waited, lasted = _waited(run, started_at), max(0, finished_at - started_at)
+    draft.exemplify("run_wait_seconds", (run.task,), Exemplar(run.id, waited, now))
+    draft.exemplify("run_duration_seconds", (run.task, outcome.value), Exemplar(run.id, lasted, now))
 
 
 def version_order(version: str) -> tuple[tuple[int, str], ...]:
@@ -303,7 +314,7 @@ def enrich(draft: Draft, rows: Iterable[Enrichment], *, now: Instant) -> None:
     draft.keep_strips(now)
     told: set[str] = set()
     for row in rows:
-        enriched(draft, row)
+        enriched(draft, row, now=now)
         if row.queue:
             draft.tell_queue(row.run_id, row.queue)
             if row.task is not None and row.task not in told:

@@ -11,19 +11,27 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import EndedRoot, Kind
 from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Batch, Enrichment, Run
 from triggerdev_exporter.spans.due import BatchDue, Due, Origin, RunDue
 from triggerdev_exporter.spans.policy import Policy
+from triggerdev_exporter.spans.span import Span
+from triggerdev_exporter.statuses import OUTCOMES
 
 MAX_ROOTS = 10_000
 """Runs that ended whose traceparent is kept for children that go on."""
 
 
-def run_ends(draft: Draft, run: Run, *, started_at: Instant | None, finished_at: Instant, now: Instant) -> None:
-    """A run ended that counts. Call it while the draft still holds the open run."""
+def run_ends(
+    draft: Draft, run: Run, *, started_at: Instant | None, finished_at: Instant, is_apart: bool, now: Instant
+) -> None:
+    """A run ended that counts, and was counted. Call it while the draft still holds the open run.
+
+    `is_apart`: a test run, in no histogram.
+    """
     policy = draft.spans
     if policy is None:
         return
@@ -49,6 +57,7 @@ def run_ends(draft: Draft, run: Run, *, started_at: Instant | None, finished_at:
         parent_id=run.parent_id or (None if before is None else before.parent_id),
         root_id=run.root_id or (None if before is None else before.root_id),
         traceparent=run.traceparent,
+        is_apart=is_apart,
     )
     if policy.shape.mode == "metadata" and run.traceparent and not run.depth:
         _remember_root(draft, run.id, run.traceparent)
@@ -57,7 +66,7 @@ def run_ends(draft: Draft, run: Run, *, started_at: Instant | None, finished_at:
     elif due.depth == 0 and not policy.takes(due):
         _drop(draft, policy, due, "sampling")
     elif due.knows_family and (due.queue is not None or not draft.enriched):
-        _seal(draft, policy, SpanRow(due, now))
+        _seal(draft, policy, SpanRow(due, now), now)
     else:
         draft.put_span(SpanRow(due, now))
 
@@ -78,10 +87,10 @@ def batch_ends(draft: Draft, batch: Batch, *, now: Instant) -> None:
     if due.finished_at < now - policy.max_age:
         _drop(draft, policy, due, "too_old")
     else:
-        _seal(draft, policy, SpanRow(due, now))
+        _seal(draft, policy, SpanRow(due, now), now)
 
 
-def enriched(draft: Draft, told: Enrichment) -> None:
+def enriched(draft: Draft, told: Enrichment, *, now: Instant) -> None:
     """TRQL told something of a run that ended, or will."""
     policy = draft.spans
     if policy is None:
@@ -104,7 +113,7 @@ def enriched(draft: Draft, told: Enrichment) -> None:
             dequeued_at=told.dequeued_at,
         )
         if changed.knows_family:
-            _seal(draft, policy, row._replace(due=changed))
+            _seal(draft, policy, row._replace(due=changed), now)
         else:
             draft.put_span(row._replace(due=changed))
 
@@ -116,7 +125,7 @@ def _remember_family(draft: Draft, told: Enrichment) -> None:
         draft.put(Kind.RUN, told.run_id, known)
 
 
-def retrieved(draft: Draft, run: Run) -> None:
+def retrieved(draft: Draft, run: Run, *, now: Instant) -> None:
     """A run that ended was asked for once more, for its relatives: it told them, or has none."""
     policy, row = draft.spans, draft.span(run.id)
     if policy is None or row is None or row.sealed or not isinstance(row.due, RunDue):
@@ -129,16 +138,16 @@ def retrieved(draft: Draft, run: Run) -> None:
         depth=0 if row.due.depth is None and not run.parent_id else row.due.depth,
         attempts=row.due.attempts if run.attempts is None or row.due.started_at is None else run.attempts,
     )
-    _seal(draft, policy, row._replace(due=due))
+    _seal(draft, policy, row._replace(due=due), now)
 
 
-def seal_as_they_are(draft: Draft, keys: Iterable[str]) -> None:
+def seal_as_they_are(draft: Draft, keys: Iterable[str], *, now: Instant) -> None:
     """Nobody will tell more of these."""
     policy = draft.spans
     for key in keys:
         row = draft.span(key)
         if policy is not None and row is not None and not row.sealed:
-            _seal(draft, policy, row)
+            _seal(draft, policy, row, now)
 
 
 def give_up(draft: Draft, rows: Mapping[str, Due], reason: str) -> None:
@@ -160,7 +169,7 @@ def accepted(draft: Draft, keys: Iterable[str], *, spans: int, rejected: int) ->
         draft.count("spans_dropped_total", ("rejected",), refused)
 
 
-def _seal(draft: Draft, policy: Policy, row: SpanRow) -> None:
+def _seal(draft: Draft, policy: Policy, row: SpanRow, now: Instant) -> None:
     due = msgspec.structs.replace(row.due, origin=_origin(draft))
     if isinstance(due, RunDue):
         due = msgspec.structs.replace(
@@ -180,6 +189,18 @@ def _seal(draft: Draft, policy: Policy, row: SpanRow) -> None:
         if applies:
             draft.count("spans_amended_total", (reason,))
     draft.put_span(SpanRow(due, row.since, sealed=True))
+    if isinstance(due, RunDue) and due.started_at is not None and not due.is_apart:
+        _exemplify(draft, due, due.started_at, planned.spans[0], now)
+
+
+def _exemplify(draft: Draft, due: RunDue, started_at: Instant, span: Span, now: Instant) -> None:
+    waited = max(0, started_at - max(due.created_at, due.delayed_until or 0))
+    lasted = max(0, due.finished_at - started_at)
+    for family, labels, value in (
+        ("run_wait_seconds", (due.task,), waited),
+        ("run_duration_seconds", (due.task, OUTCOMES[due.status].value), lasted),
+    ):
+        draft.exemplify(family, labels, Exemplar(due.id, value, now, span.trace_id, span.span_id))
 
 
 def _drop(draft: Draft, policy: Policy, due: Due, reason: str) -> None:

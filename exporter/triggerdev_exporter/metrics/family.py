@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER, Limits
 from triggerdev_exporter.ledger.run_news import open_by_status
@@ -39,6 +40,8 @@ class Buckets(NamedTuple):
     bounds: tuple[float, ...]
     cells: tuple[int, ...]
     sum: float
+    exemplars: tuple[Exemplar | None, ...] = ()
+    """One a cell, or none at all. Only OpenMetrics can show them."""
 
 
 Value = float | Buckets

@@ -202,7 +202,9 @@ def _series_text(memory: _Memory, family: Family, view: View, openmetrics_: bool
     text = texts.get(family.name)
     if text is None or text.created != created:
         static = {"target": target.name, **target.config.labels}
-        text = texts[family.name] = SeriesText(family.full_name, family.labels, static, family.kind, created)
+        text = texts[family.name] = SeriesText(
+            family.full_name, family.labels, static, family.kind, created, exemplars=openmetrics_
+        )
     return text
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER
@@ -33,9 +34,9 @@ def seconds(at: Instant) -> float:
     return at / 1000
 
 
-def as_buckets(histogram: Histogram) -> Buckets:
+def as_buckets(histogram: Histogram, exemplars: tuple[Exemplar | None, ...] = ()) -> Buckets:
     """A ledger's histogram in seconds."""
-    return Buckets(_in_seconds(histogram.bounds), tuple(histogram.cells), histogram.sum / 1000)
+    return Buckets(_in_seconds(histogram.bounds), tuple(histogram.cells), histogram.sum / 1000, exemplars)
 
 
 @cache
@@ -61,7 +62,10 @@ def histogram_rows(family: str, collector: str) -> Callable[[View], Rows]:
         if ledger is None:
             return ()
         histograms = ledger.histogram(family)
-        return ((labels, as_buckets(histograms[labels])) for labels in sorted(histograms))
+        exemplars = ledger.exemplars
+        return (
+            (labels, as_buckets(histograms[labels], exemplars.of((family, labels)))) for labels in sorted(histograms)
+        )
 
     return read
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import accumulate
 
+from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.metrics.family import Buckets, Kind, Rows, Value
 
 INFINITY = float("inf")
+_LONGEST_EXEMPLAR = 128
 _ROOM = 64
 """Label sets that may be remembered for nothing, beyond twice those that are shown."""
 
@@ -20,18 +22,27 @@ _ROOM = 64
 class SeriesText:
     """The lines of one family with one set of static labels, which are the same on all of them.
 
-    `created` (Unix seconds) is written beside counters and histograms where it is not ``None``. Where a family and the
-    static labels have a name in common, the static one wins.
+    `created` (Unix seconds) is written beside counters and histograms where it is not ``None``, exemplars beside their
+    buckets if they are wanted: OpenMetrics alone knows them. Where a family and the static labels have a name in
+    common, the static one wins.
     """
 
     def __init__(
-        self, name: str, labels: tuple[str, ...], static: Mapping[str, str], kind: Kind, created: float | None = None
+        self,
+        name: str,
+        labels: tuple[str, ...],
+        static: Mapping[str, str],
+        kind: Kind,
+        created: float | None = None,
+        *,
+        exemplars: bool = False,
     ) -> None:
         self.static = dict(static)
         self.created = created
         self._name = name.removesuffix("_total") if kind is Kind.COUNTER else name
         self._sample = name
         self._labels = labels
+        self._exemplars = exemplars
         self._counts = kind is not Kind.GAUGE
         self._static_words = [f'{name}="{escape(value)}"' for name, value in static.items()]
         self._kept: dict[tuple[str, ...], tuple[Value, str]] = {}
@@ -56,7 +67,12 @@ class SeriesText:
         if isinstance(value, Buckets):
             begin = f"{name}_bucket{{{inner}{',' if inner else ''}le="
             below = list(accumulate(value.cells))
-            lines = [f"{begin}{bound} {cell}\n" for bound, cell in zip(_bounds(value.bounds), below, strict=True)]
+            buckets = zip(_bounds(value.bounds), below, strict=True)
+            if self._exemplars and value.exemplars:
+                beside = map(exemplar_text, value.exemplars)
+                lines = [f"{begin}{bound} {cell}{run}\n" for (bound, cell), run in zip(buckets, beside, strict=True)]
+            else:
+                lines = [f"{begin}{bound} {cell}\n" for bound, cell in buckets]
             lines.append(f"{_head(f'{name}_count', inner)}{below[-1]}\n")
             lines.append(f"{_head(f'{name}_sum', inner)}{number(value.sum)}\n")
         else:
@@ -72,6 +88,18 @@ class SeriesText:
             if name not in self.static
         ]
         return ",".join([*self._static_words, *own])
+
+
+def exemplar_text(exemplar: Exemplar | None) -> str:
+    """What follows the number of a bucket. The format allows 128 characters of labels, names included."""
+    if exemplar is None:
+        return ""
+    labels = {"run_id": exemplar.run_id, "trace_id": exemplar.trace_id, "span_id": exemplar.span_id}
+    told = {name: value for name, value in labels.items() if value}
+    if sum(len(name) + len(value) for name, value in told.items()) > _LONGEST_EXEMPLAR:
+        return ""
+    inner = ",".join(f'{name}="{escape(value)}"' for name, value in told.items())
+    return f" # {{{inner}}} {number(exemplar.value / 1000)} {number(exemplar.at / 1000)}"
 
 
 @cache

@@ -51,6 +51,8 @@ class RunDue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     root_traceparent: str | None = None
     """From the metadata of its root, where it has none of its own."""
     error_name: str | None = None
+    is_apart: bool = False
+    """A test run that the histograms do not hold."""
     origin: Origin = Origin()
 
     @property
