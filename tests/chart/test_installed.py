@@ -6,10 +6,13 @@ It watches a simulated Trigger.dev, answers every probe, and ends when it is tol
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from end_to_end.processes import Daemon, Stage, ask, stage_in, wait_until
 from image.installed import REVISION, USER, Installed, install, installed
 from triggerdev_exporter import __version__
 
+Pod = tuple[Rendered, Mounted, Path]
 Render = Callable[[dict[str, Any]], Rendered]
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -84,36 +88,61 @@ def test_without_a_home_and_a_place_for_the_state_it_says_what_to_do(program: In
     assert "rules" in done.stdout
 
 
-def test_it_runs_as_the_chart_says(
-    program: Installed, folder: Path, nowhere: Path, stage: Stage, render: Render, free_port: int
-) -> None:
+@pytest.fixture
+def pod(folder: Path, stage: Stage, render: Render, free_port: int, tmp_path: Path) -> Iterator[Pod]:
+    """What the chart makes for a simulated Trigger.dev, its mounts below a folder of the pod's own, and that folder."""
     simulator = stage.simulate("--scenario", "idle")
     rendered = render(
         ONE_SECRET
         | {"targets": [{"name": "shop", "api_url": simulator.url}], "listenAddress": "127.0.0.1"}
         | {"containerPort": free_port, "config": {"log": {"format": "json"}}}
     )
-    root = folder / "root"
+    root = folder / tmp_path.name
     mounted = mount(rendered, root)
     own_to_the_pod(root)
+    yield rendered, mounted, root
+    shutil.rmtree(root)
+
+
+def test_it_runs_as_the_chart_says(program: Installed, nowhere: Path, stage: Stage, pod: Pod) -> None:
+    rendered, mounted, root = pod
     daemon = start(program, mounted, nowhere, stage)
-    daemon.url = f"http://127.0.0.1:{free_port}"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         url = daemon.url + rendered.container[probe]["httpGet"]["path"]
         wait_until(partial(succeeds, url), f"{probe} succeeds", daemon)
     assert daemon.value("up") == 1
     assert daemon.value("exporter_build_info", version=__version__, revision=REVISION) == 1
 
-    # helm test asks it under the name of its Service.
+    # helm test asks it under the name of its Service; a command in the pod finds it by the environment.
     test = rendered.hooks[0]["spec"]["containers"][0]["args"]
     done = program.call(*test[:-1], daemon.url, cwd=nowhere)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = program.call("alerts", "list", cwd=nowhere, **mounted.environ)
     assert (done.returncode, done.stderr) == (0, "")
 
     assert daemon.end(within=rendered.pod["spec"]["terminationGracePeriodSeconds"]) == 0
     assert [line for line in daemon.log if line["level"] not in {"info", "debug"}] == []
-    kept = {path.name for path in (root / "var/lib/triggerdev-exporter").iterdir()}
-    assert {"state.db", "state-alerts.db"} <= kept
-    assert all(path.stat().st_uid in {USER, os.geteuid()} for path in (root / "var/lib/triggerdev-exporter").iterdir())
+    kept = list((root / "var/lib/triggerdev-exporter").iterdir())
+    assert {"state.db", "state-alerts.db"} <= {path.name for path in kept}
+    assert {path.stat().st_uid for path in kept} <= {USER, os.geteuid()}
+
+
+def test_it_goes_on_with_the_volume_of_a_newer_minor(program: Installed, nowhere: Path, stage: Stage, pod: Pod) -> None:
+    """`helm rollback`: the volume was written by the version after this one."""
+    _, mounted, root = pod
+    daemon = start(program, mounted, nowhere, stage)
+    wait_until(lambda: daemon.is_ready() and daemon.birth(), "it counts", daemon)
+    birth = daemon.birth()
+    assert daemon.end() == 0
+    for path in (root / "var/lib/triggerdev-exporter").glob("*.db"):
+        with closing(sqlite3.connect(path)) as written, written:
+            (version,) = written.execute("PRAGMA user_version").fetchone()
+            written.execute(f"PRAGMA user_version = {version + 1}")
+            written.execute("CREATE TABLE of_the_future (what TEXT)")
+    rolled_back = start(program, mounted, nowhere, stage)
+    wait_until(rolled_back.is_ready, "it is ready", rolled_back)
+    assert rolled_back.birth() == birth
+    assert rolled_back.end() == 0
 
 
 def succeeds(url: str) -> bool:
@@ -122,7 +151,8 @@ def succeeds(url: str) -> bool:
 
 def start(program: Installed, mounted: Mounted, cwd: Path, stage: Stage) -> Daemon:
     """The container; it ends with the stage."""
-    out, err = stage.folder / "out", stage.folder / "err"
+    number = len(stage.programs)
+    out, err = stage.folder / f"{number}.out", stage.folder / f"{number}.err"
     with out.open("wb") as to_out, err.open("wb") as to_err:
         process = subprocess.Popen(
             [*program.command, *mounted.args],
@@ -133,7 +163,7 @@ def start(program: Installed, mounted: Mounted, cwd: Path, stage: Stage) -> Daem
             stderr=to_err,
             **program.rights,
         )
-    daemon = Daemon("exporter", process, out, err)
+    daemon = Daemon("exporter", process, out, err, mounted.environ["TRIGGERDEV_EXPORTER_URL"])
     stage.programs.append(daemon)
     return daemon
 
