@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterable
 from typing import TextIO
+from urllib.parse import quote
 
 SHORTEST = 6
 """Shorter ones would be found in words that are no secret."""
@@ -21,7 +22,11 @@ class _Scrub:
 
     def add(self, secrets: Iterable[str]) -> None:
         """From now on these are taken out too. The longest first: one may be part of another."""
-        found = {*self._secrets, *(secret for secret in secrets if len(secret) >= SHORTEST)}
+        found = set(self._secrets)
+        for secret in secrets:
+            if len(secret) >= SHORTEST:
+                # As it is, and as it looks inside a list, a JSON text or an address.
+                found |= {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
         self._secrets = sorted(found, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
@@ -57,9 +62,9 @@ class TextFormatter(logging.Formatter):
         self._scrub = scrub
 
     def format(self, record: logging.LogRecord) -> str:
-        keys = " ".join(f"{key}={_quoted(value)}" for key, value in _keys(record).items())
-        head, newline, rest = super().format(record).partition("\n")
-        return self._scrub.clean(f"{head} {keys}".rstrip() + newline + rest)
+        keys = " ".join(f"{key}={_quoted(self._scrub.clean(str(value)))}" for key, value in _keys(record).items())
+        head, newline, rest = self._scrub.clean(super().format(record)).partition("\n")
+        return f"{_tame(head)} {keys}".rstrip() + newline + "\n".join(map(_tame, rest.split("\n")))
 
 
 class JsonFormatter(logging.Formatter):
@@ -75,11 +80,16 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
-            **_keys(record),
         }
+        line |= {key: value for key, value in _keys(record).items() if key not in line}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return self._scrub.clean(json.dumps(line, ensure_ascii=False, default=str))
+        # Value by value: written as JSON, a secret with a quote in it would look different.
+        clean = {key: self._clean(value) for key, value in line.items()}
+        return json.dumps(clean, ensure_ascii=False)
+
+    def _clean(self, value: object) -> object:
+        return value if value is None or isinstance(value, bool | int | float) else self._scrub.clean(str(value))
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
@@ -95,7 +105,13 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=\n') else text
+    is_odd = not text or any(c in ' "=' or not c.isprintable() for c in text)
+    return _tame(json.dumps(text, ensure_ascii=False)) if is_odd else text
+
+
+def _tame(text: str) -> str:
+    """Without what moves a terminal's cursor: names and errors come from elsewhere."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def set_up(level: str, format_: str, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

@@ -18,6 +18,7 @@ from triggerdev_alerts.outbox import standing
 from triggerdev_alerts.outbox.scribe import Scribe
 from triggerdev_alerts.pushing.assertions import Claim, EvidenceOf, Plan, assertion, claims
 from triggerdev_alerts.receivers.alertmanager import Alertmanager, Taken
+from triggerdev_alerts.trouble import Trouble
 from triggerdev_alerts.waiting import wait_for
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Pusher:
         self._retry_at: Instant = 0
         self._trouble = ""
         self._objection = ""
+        self._unwritten = Trouble()
         self._woken = asyncio.Event()
 
     def poke(self) -> None:
@@ -123,8 +125,10 @@ class Pusher:
             return
         try:
             await self._assert_due(now)
+            self._unwritten.ends()
         except BookError as error:
-            log.error("how Alertmanager fares cannot be written down", extra=self._named() | {"why": str(error)})
+            if self._unwritten.begins(str(error)):
+                log.error("how Alertmanager fares cannot be written down", extra=self._named() | {"why": str(error)})
         except Exception as error:
             # A mistake of ours. Its text may hold a secret; where it happened does not.
             where = "".join(traceback.format_tb(error.__traceback__))

@@ -70,8 +70,10 @@ async def _attempt(target: Target, collector: Collector, now: Instant) -> Report
         return Report(name, "failed", error.reason, str(error))
     except Exception as error:
         # A mistake of ours in one collector must not end the others, nor the next tick of this one.
-        log.exception("step failed unexpectedly", extra={"target": target.name, "collector": name})
-        return Report(name, "failed", "state", f"{type(error).__name__} in this program; please report it")
+        message = f"{type(error).__name__} in this program; please report it"
+        if message not in (target.states[name].trouble or ""):
+            log.exception("step failed unexpectedly", extra={"target": target.name, "collector": name})
+        return Report(name, "failed", "state", message)
     target.key_accepted()
     return Report(name, "ok")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from triggerdev_alerts.trouble import Trouble
 from triggerdev_alerts.waiting import wait_for
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.clock import MINUTE, SECOND, Clock, Instant
@@ -35,16 +36,21 @@ class Relatives:
     def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
         self._clock = clock
+        self._trouble = Trouble()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set or the task is cancelled."""
         while not stop.is_set():
             try:
                 await self.step(self._target.server_now())
+                if self._trouble.ends():
+                    log.info("spans can be sealed again", extra={"target": self._target.name})
             except StateError as error:
-                log.error("spans cannot be sealed", extra={"target": self._target.name, "why": str(error)})
-            except Exception:
-                log.exception("looking for relatives broke", extra={"target": self._target.name})
+                if self._trouble.begins(str(error)):
+                    log.error("spans cannot be sealed", extra={"target": self._target.name, "why": str(error)})
+            except Exception as error:
+                if self._trouble.begins(repr(error)):
+                    log.exception("looking for relatives broke", extra={"target": self._target.name})
             await wait_for(self._clock, LOOK_EVERY, stop)
 
     async def step(self, now: Instant) -> None:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from triggerdev_alerts.trouble import Trouble
 from triggerdev_alerts.waiting import wait_for
 from triggerdev_exporter.clock import SECOND, Clock, Instant
 from triggerdev_exporter.errors import StateError
@@ -65,6 +66,8 @@ class Sender:
         self._tidy_at = 0.0
         self._giving_up = False
         self._objection = ""
+        self._trouble = Trouble()
+        """Of ours; the collector's is `_failures`."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send whatever there is, until `stop` is set or the task is cancelled. Nothing is lost by either."""
@@ -75,12 +78,17 @@ class Sender:
 
     async def _try_step(self) -> int:
         try:
-            return await self.step()
+            wait = await self.step()
+            if self._trouble.ends():
+                log.info("spans are taken out of the state again", extra=self._named())
+            return wait
         except StateError as error:
-            log.error("spans cannot be taken out of the state", extra=self._named() | {"why": str(error)})
-        except Exception:
+            if self._trouble.begins(str(error)):
+                log.error("spans cannot be taken out of the state", extra=self._named() | {"why": str(error)})
+        except Exception as error:
             # A mistake of ours must not end the export for good, and polling goes on anyway.
-            log.exception("the sender of spans broke", extra=self._named())
+            if self._trouble.begins(repr(error)):
+                log.exception("the sender of spans broke", extra=self._named())
         self._ahead.clear()
         return _STATE_PAUSE
 
