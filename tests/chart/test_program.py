@@ -131,17 +131,38 @@ def test_what_it_writes_lies_on_what_is_mounted(ci: Rendered) -> None:
     assert not [mount for mount in mounts.values() if "subPath" in mount]
 
 
-def test_a_changed_config_or_rule_is_a_new_pod(render: Render) -> None:
-    def checksums(values: Object) -> tuple[str, str]:
-        notes = render(ONE_SECRET | values).pod["metadata"]["annotations"]
-        return notes["checksum/config"], notes["checksum/alerts"]
+def annotations(render: Render, values: Object) -> Object:
+    found: Object = render(ONE_SECRET | values).pod["metadata"]["annotations"]
+    return found
 
-    before = checksums({})
-    assert checksums({"config": {"log": {"level": "debug"}}})[0] != before[0]
-    assert checksums({"alerts": {"files": {"a.yml": {"groups": []}}}})[1] != before[1]
-    assert checksums({"podLabels": {"a": "b"}}) == before
-    kept = render(ONE_SECRET | {"restartOnChange": False}).pod["metadata"]["annotations"]
-    assert not [name for name in kept if name.startswith("checksum/")]
+
+CHANGES = [
+    {"config": {"log": {"level": "debug"}}},
+    {"config": {"metrics": {"max_series": 10000}}},
+    {"alerts": {"files": {"a.yml": {"groups": []}}}},
+    {"config": {"alerts": {"disable": ["QuotaLow"]}}},
+    {"targets": [{"name": "a", "labels": {"x": "y"}}]},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_the_program_takes_up_itself_makes_no_new_pod(render: Render, change: Object) -> None:
+    assert annotations(render, change) == annotations(render, {})
+    always = {"restartOnChange": True}
+    assert annotations(render, change | always) != annotations(render, always)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"log": {"format": "text"}}},
+        {"config": {"traces": {"enabled": True}}},
+        {"listenAddress": "[::]"},
+        {"containerPort": 9999},
+    ],
+)
+def test_what_needs_a_restart_makes_a_new_pod(render: Render, change: Object) -> None:
+    assert annotations(render, change) != annotations(render, {})
 
 
 def test_a_mistake_in_a_rule_is_told_with_its_place(render: Render, tmp_path: Path) -> None:

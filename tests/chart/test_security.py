@@ -117,11 +117,12 @@ def test_a_secret_in_the_values_is_in_a_secret_and_nowhere_else(render: Render, 
             assert form not in rendered.notes
 
 
-def test_a_changed_secret_of_the_chart_is_a_new_pod(render: Render) -> None:
-    def checksum(key: str) -> object:
-        return render({"auth": {"secretKey": key}}).pod["metadata"]["annotations"]["checksum/keys"]
+def test_a_changed_secret_of_the_chart_is_taken_up_or_makes_a_new_pod(render: Render) -> None:
+    def annotations(key: str, restart: bool) -> object:
+        return render({"auth": {"secretKey": key}, "restartOnChange": restart}).pod["metadata"]["annotations"]
 
-    assert checksum("tr_prod_one") != checksum("tr_prod_two")
+    assert annotations("tr_prod_one", False) == annotations("tr_prod_two", False)
+    assert annotations("tr_prod_one", True) != annotations("tr_prod_two", True)
 
 
 def test_secrets_of_others_are_mounted_as_files(render: Render) -> None:

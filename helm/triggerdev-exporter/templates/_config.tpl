@@ -59,6 +59,12 @@ empty where somebody else brings the key. A list as JSON; without `targets` ther
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* What of the config needs a new pod (docs/operating.md). */}}
+{{- define "triggerdev-exporter.restart" -}}
+{{- $config := include "triggerdev-exporter.config" . | fromYaml -}}
+{{- toJson (list $config.web.listen $config.state (dig "log" "format" "" $config) (dig "traces" "enabled" "" $config)) -}}
+{{- end -}}
+
 {{/* Rule files, by name: what is written as YAML becomes text. */}}
 {{- define "triggerdev-exporter.ruleFiles" -}}
 {{- range $name, $file := .Values.alerts.files }}

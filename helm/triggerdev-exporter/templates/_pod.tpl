@@ -10,12 +10,12 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
+    # What the program cannot take up while it runs.
+    checksum/restart: {{ include "triggerdev-exporter.restart" . | sha256sum }}
     {{- if .Values.restartOnChange }}
     checksum/config: {{ include "triggerdev-exporter.config" . | sha256sum }}
     checksum/alerts: {{ include "triggerdev-exporter.ruleFiles" . | sha256sum }}
-    {{- end }}
-    {{- with include "triggerdev-exporter.ownKeys" . }}
-    checksum/keys: {{ sha256sum . }}
+    checksum/keys: {{ include "triggerdev-exporter.ownKeys" . | sha256sum }}
     {{- end }}
     kubectl.kubernetes.io/default-container: exporter
     {{- with .Values.podAnnotations }}
