@@ -14,7 +14,7 @@ from story import Daemon, tell
 from triggerdev_alerts.signals import Blind, ErrorCount
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.ledger.recent import Ended
-from triggerdev_exporter.readings.course import Bar
+from triggerdev_exporter.readings.course import Bar, Lately, lately
 from triggerdev_exporter.readings.task_sight import (
     ScheduleSight,
     TaskSight,
@@ -210,7 +210,7 @@ ROWS = [
     Row(
         Leaf.FAILING_PARTLY,
         "24 of the 57 runs of the last 15 min failed.",
-        {**WELL, "failures": 1, "lately": Bar(57, 24)},
+        {**WELL, "failures": 1, "lately": Lately(57, 24, 15)},
     ),
     Row(
         Leaf.LAST_FAILED,
@@ -242,7 +242,7 @@ ROWS = [
         {
             **WELL,
             "failures": 1,
-            "lately": Bar(57, 2),
+            "lately": Lately(57, 2, 15),
             "open": {QUEUED: Waiting(9, AT - 20 * SECOND, "run_1"), EXECUTING: Waiting(2, AT - MINUTE, "run_2")},
             "queue": queue(10),
             "usual": float(MINUTE),
@@ -329,7 +329,7 @@ waitings = st.builds(Waiting, st.integers(1, 9), st.integers(AT - DAY, AT), st.j
             "unsuccessful": st.lists(
                 st.builds(ended, st.sampled_from(["EXPIRED", "CANCELED", "FAILED"]), st.integers(0, DAY)), max_size=3
             ).map(tuple),
-            "lately": st.builds(Bar, st.integers(10, 20), st.integers(0, 10)),
+            "lately": st.builds(Lately, st.integers(10, 20), st.integers(0, 10), st.just(5)),
             "schedules": st.lists(st.builds(schedule, st.integers(AT - DAY, AT)), max_size=2).map(tuple),
             "usual": st.none() | st.floats(0, 1e9),
         },
@@ -342,6 +342,22 @@ def test_whatever_is_known_there_is_an_answer(known: dict[str, Any]) -> None:
     assert "\n" not in why.cause.says
 
 
+@pytest.mark.parametrize(
+    ("bars", "expected"),
+    [
+        ([None, Bar(20, 0), Bar(20, 0)], None),
+        ([Bar(50, 5), Bar(50, 5), Bar(50, 5)], Lately(150, 15, 15)),
+        # What began a minute ago does not drown in what was before; a single run that failed is no storm.
+        ([Bar(70, 3), Bar(70, 3), Bar(18, 12)], Lately(18, 12, 5)),
+        ([Bar(70, 3), Bar(8, 4), Bar(3, 3)], Lately(11, 7, 10)),
+        ([Bar(2, 0), Bar(1, 0), Bar(1, 1)], Lately(4, 1, 15)),
+        ([Bar(0, 0), Bar(0, 0), Bar(0, 0)], Lately(0, 0, 15)),
+    ],
+)
+def test_how_a_task_does_now(bars: list[Bar | None], expected: Lately | None) -> None:
+    assert lately(bars) == expected
+
+
 async def why(daemon: Daemon, task: str) -> Leaf:
     found = sight_of(daemon.target, task, daemon.clock.now())
     return explain(found).cause.leaf
@@ -351,7 +367,7 @@ async def test_what_a_watcher_gathers(tmp_path: Path) -> None:
     async with tell(tmp_path) as story, story.daemon() as daemon:
         assert await why(daemon, "mail") is Leaf.STARTING
         story.world.add_queue("emails", limit=1)
-        story.world.add_run(task="mail", status="COMPLETED", queue="emails")
+        story.world.add_run(task="mail", status="COMPLETED", queue="emails", version="20261123.1")
         await daemon.poll()
         assert await why(daemon, "mail") is Leaf.FINE
         assert await why(daemon, "nobody") is Leaf.NOT_TRIGGERED
@@ -361,7 +377,13 @@ async def test_what_a_watcher_gathers(tmp_path: Path) -> None:
 
         await story.let(daemon, 30, step=30)
         failed = [
-            story.world.add_run(task="mail", status="FAILED", queue="emails", error=error_of("FAILED", "E", "broken"))
+            story.world.add_run(
+                task="mail",
+                status="FAILED",
+                queue="emails",
+                version="20261123.2",
+                error=error_of("FAILED", "E", "broken"),
+            )
             for _ in range(3)
         ]
         await story.let(daemon, 90, step=30)
@@ -371,6 +393,7 @@ async def test_what_a_watcher_gathers(tmp_path: Path) -> None:
         assert told.errors == (ErrorCount("E", "broken", 1),)
         assert {run.id for run in told.unsuccessful} == set(failed)
         assert told.queue_name == "emails"
+        assert told.since_version == "20261123.2"
 
         story.world.add_run(task="mail", status="QUEUED", queue="emails")
         story.world.pause_queue("emails")

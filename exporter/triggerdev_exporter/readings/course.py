@@ -6,6 +6,7 @@ rules are loaded. A bar of which nobody can say what happened in it is ``None``,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triggerdev_exporter.clock import HOUR, MINUTE, Instant
@@ -83,6 +84,12 @@ def _bars(trail: Trail | None, span: Span) -> tuple[Bar | None, ...]:
     return tuple(bars)
 
 
+def newest_bars(trail: Trail, span: Span) -> list[Bar]:
+    """Those that `lately` looks at, told or not."""
+    cells = range(span.last - LATELY + 1, span.last + 1)
+    return [Bar(ended_between(trail, cell - 1, cell), failed_between(trail, cell - 1, cell)) for cell in cells]
+
+
 def ended_between(trail: Trail, after: int, until: int) -> int:
     """How many runs ended in the cells (after, until]."""
     return trail.between(after, until, _ALL)
@@ -94,11 +101,28 @@ def failed_between(trail: Trail, after: int, until: int) -> int:
 
 LATELY = 3
 """Bars that say how a task does now."""
+ENOUGH = 10
+"""Runs that are enough to look at fewer bars: what began a minute ago must not drown in what was before."""
 
 
-def lately(bars: tuple[Bar | None, ...]) -> Bar | None:
-    """The latest bars together; ``None`` if not all of them can be told."""
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """How a task does now: what ended in the last so many minutes."""
+
+    ended: int
+    failed: int
+    minutes: int
+
+
+def lately(bars: Sequence[Bar | None]) -> Lately | None:
+    """The latest bars together, or the newest of them where more of its runs fail; ``None`` if one cannot be told."""
     told = [bar for bar in bars[-LATELY:] if bar is not None]
     if len(told) < LATELY:
         return None
-    return Bar(sum(bar.ended for bar in told), sum(bar.failed for bar in told))
+    found: list[Lately] = []
+    ended = failed = 0
+    for number, bar in enumerate(reversed(told), start=1):
+        ended, failed = ended + bar.ended, failed + bar.failed
+        if ended >= ENOUGH or number == LATELY:
+            found.append(Lately(ended, failed, number * BAR // MINUTE))
+    return max(found, key=lambda one: (one.failed / max(one.ended, 1), one.minutes))

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.facts import OpenRun
 from triggerdev_exporter.ledger.ledger import Ledger
-from triggerdev_exporter.readings.course import BARS, COURSE, LATELY, Span, ended_between, failed_between
+from triggerdev_exporter.readings.course import (
+    BARS,
+    COURSE,
+    Lately,
+    Span,
+    ended_between,
+    failed_between,
+    lately,
+    newest_bars,
+)
 from triggerdev_exporter.readings.task_sight import missed_slots
 from triggerdev_exporter.readings.why import AT_LEAST, IN_A_ROW, PATIENCE, SHARE, SLOW_START
 from triggerdev_exporter.statuses import RunStatus
@@ -47,18 +56,18 @@ def rank(
 ) -> Iterator[Ranked]:
     """The numbers of each task, one at a time, so that whoever asks for many can pause."""
     trails = ledger.strips.trails(COURSE)
-    first, recent = span.last - BARS, span.last - LATELY
+    first = span.last - BARS
     for task in tasks:
         trail = trails.get((task,))
-        ended = failed = lately = lately_failed = 0
+        ended = failed = 0
+        now: Lately | None = None
         if trail is not None:
             ended, failed = ended_between(trail, first, span.last), failed_between(trail, first, span.last)
         if trail is not None and failed:
-            lately = ended_between(trail, recent, span.last)
-            lately_failed = failed_between(trail, recent, span.last)
+            now = lately(newest_bars(trail, span))
         facts = ledger.tasks.get(task)
         failures = 0 if facts is None else facts.consecutive_failures
-        fails_partly = lately_failed >= AT_LEAST and lately_failed >= SHARE * lately
+        fails_partly = now is not None and now.failed >= AT_LEAST and now.failed >= SHARE * now.ended
         ids = ledger.schedules_by_task.get(task, ())
         is_late = any(missed_slots(ledger.schedules[one]) for one in ids)
         stands = any(at - run.since > _LIMITS.get(run.status, at) for _, run in open_runs.get(task, ()))

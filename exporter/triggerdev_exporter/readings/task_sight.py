@@ -18,7 +18,7 @@ from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.sketch import percentile
 from triggerdev_exporter.readings.blindness import failing_for
-from triggerdev_exporter.readings.course import Bar, course, lately, span_of
+from triggerdev_exporter.readings.course import Bar, Lately, course, lately, span_of
 from triggerdev_exporter.readings.error_texts import normalised
 from triggerdev_exporter.readings.needs import TYPICAL_QUANTILE, TYPICAL_WINDOW, typical
 from triggerdev_exporter.readings.windows import likely_queue
@@ -103,7 +103,7 @@ class TaskSight:
     """In a row, up to now."""
     failing_since: Instant | None = None
     """When the first of these ended; ``None`` where that is too long ago to be remembered."""
-    lately: Bar | None = None
+    lately: Lately | None = None
     bars: tuple[Bar | None, ...] = ()
     """The last hours (`course.py`)."""
     unsuccessful: tuple[Ended, ...] = ()
@@ -262,15 +262,19 @@ def _usual(ledger: Ledger, task: str, at: Instant) -> float | None:
 
 
 def _first_bad(ledger: Ledger, task: str, failures: Sequence[Ended], in_a_row: int) -> str:
-    """The version that all failures in a row are of, if an older one succeeded; empty where that cannot be said."""
+    """The version that all failures in a row are of, if it never succeeded and an older one did; else empty.
+
+    A version that succeeded before is not what changed: "roll back" would be bad advice.
+    """
     versions = {run.version for run in failures}
     if len(versions) != 1 or len(failures) < min(in_a_row, SEEN_LATELY):
         return ""
     (version,) = versions
     known = ledger.recent.versions(task)
-    begins = known[version].first_created if version in known else 0
-    older = any(sight.succeeded and sight.first_created < begins for sight in known.values())
-    return version if older else ""
+    if version not in known or known[version].succeeded:
+        return ""
+    begins = known[version].first_created
+    return version if any(sight.succeeded and sight.first_created < begins for sight in known.values()) else ""
 
 
 def _errors(told: Mapping[RunError, int]) -> tuple[ErrorCount, ...]:

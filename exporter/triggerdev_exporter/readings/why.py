@@ -16,6 +16,7 @@ from triggerdev_alerts.message.characters import tame_line
 from triggerdev_alerts.message.values import show_duration, show_instant
 from triggerdev_alerts.signals import Blind
 from triggerdev_exporter.clock import HOUR, MINUTE, Instant
+from triggerdev_exporter.readings.course import Lately
 from triggerdev_exporter.readings.task_sight import TaskSight, Waiting
 from triggerdev_exporter.statuses import RunStatus
 
@@ -334,7 +335,7 @@ def _failing_partly(sight: TaskSight) -> Cause | None:
         return None
     return Cause(
         Leaf.FAILING_PARTLY,
-        f"{bar.failed} of the {bar.ended} runs of the last 15 min failed.{_with(sight)}",
+        f"{_share(bar)}{_with(sight)}",
         None,
         _do_about_failures(sight),
     )
@@ -353,6 +354,12 @@ def _last_failed(sight: TaskSight) -> Cause | None:
         sight.failing_since,
         _do_about_failures(sight),
     )
+
+
+def _share(lately: Lately) -> str:
+    if lately.ended == 1:
+        return f"The only run of the last {lately.minutes} min failed."
+    return f"{lately.failed} of the {lately.ended} runs of the last {lately.minutes} min failed."
 
 
 def _with(sight: TaskSight) -> str:
@@ -407,7 +414,7 @@ def _fine(sight: TaskSight) -> Cause | None:
     if sight.last_success is None:
         return None
     bar = sight.lately
-    some = f" {bar.failed} of the {bar.ended} runs of the last 15 min failed." if bar is not None and bar.failed else ""
+    some = f" {_share(bar)}" if bar is not None and bar.failed else ""
     says = f"It works: the last success was {_at(sight, sight.last_success)}.{some}"
     return Cause(Leaf.FINE, says, sight.last_success)
 
