@@ -16,7 +16,12 @@ from image.dockerfile import ROOT, ignored, patterns, read
 USER = 65532
 REVISION = "0123abc"
 UNSHARE = ["unshare", "--user", f"--map-user={USER}", f"--map-group={USER}"]
-PROBE = "import ssl, sqlite3, aiohttp, pydantic"
+DROP = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+PROBE = """
+import ssl, sqlite3, aiohttp, pydantic
+(rights,) = [line for line in open("/proc/self/status") if line.startswith("CapEff")]
+assert int(rights.split()[1], 16) == 0
+"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ def _ignore(folder: str, names: list[str]) -> set[str]:
 def installed(app: Path, libraries: Path) -> Installed | None:
     """The program, ready to be started by a user without rights. None where there is no such user.
 
-    Who is root becomes another, with an interpreter that this other may read; else a user in a namespace.
+    Who is root becomes another, with an interpreter that this other may read; else another in a namespace; else one who
+    gave all rights away.
     """
     image = dict(word.split("=", 1) for word in read((ROOT / "Dockerfile").read_text("utf-8"))[1][1].one("ENV").words)
     environ = {name: value for name, value in image.items() if name not in {"PATH", "STATE_DIRECTORY"}}
@@ -92,12 +98,14 @@ def installed(app: Path, libraries: Path) -> Installed | None:
     ways: list[tuple[list[str], dict[str, Any]]] = [
         ([sys.executable], other),
         ([f"/usr/bin/{minor}"], other),
-        ([shutil.which("unshare") or "unshare", *UNSHARE[1:], sys.executable], {}),
+        ([*UNSHARE, sys.executable], {}),
+        ([*DROP, sys.executable], {}),
     ]
     for command, rights in ways:
         try:
-            probe = [*command, "-c", f"{PROBE}; assert __import__('os').getuid() == {USER}"]
-            subprocess.run(probe, cwd="/", env=environ, check=True, capture_output=True, **rights)
+            # The way is found by its whole path: PATH is none of the image's.
+            command[0] = shutil.which(command[0]) or command[0]
+            subprocess.run([*command, "-c", PROBE], cwd="/", env=environ, check=True, capture_output=True, **rights)
         except (OSError, subprocess.SubprocessError):
             continue
         return Installed(app, [*command, *run], environ, rights)
