@@ -43,7 +43,8 @@ def written_in(folder: FilePath) -> dict[str, object]:
 class Model(BaseModel):
     """Frozen, strict, and no key that means nothing. A key without a value is as if it was not written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    # Built when it is first used: a command that reads no rules should not pay for the models of all conditions.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
     spoken: ClassVar[str] = ""
     """What a sentence calls it: ``a rule``; its path where this is empty."""
 
