@@ -167,7 +167,8 @@ def sight_of(
     coverage, facts = ledger.coverage, ledger.tasks.get(task, TaskFacts())
     name, queue, elsewhere = _queue(target, ledger, task)
     unsuccessful = ledger.recent.unsuccessful_of(task)
-    failures = [run for run in unsuccessful if run.finished_at in set(facts.failures)]
+    in_a_row = frozenset(facts.failures)
+    failures = [run for run in unsuccessful if run.finished_at in in_a_row]
     mine = open_by_task(ledger, task).get(task, []) if runs is None else runs
     bars = course(ledger, span_of(ledger, at), task)
     return TaskSight(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from itertools import islice
 from typing import Protocol
 
 from triggerdev_alerts.alert import Alert, State
@@ -46,7 +45,7 @@ from triggerdev_exporter.web.task_views import (
     why_list,
 )
 
-AT_A_TIME, ROWS_AT_A_TIME = 500, 5
+AT_A_TIME, ROWS_AT_A_TIME = 100, 5
 """How many tasks are ranked, or told, before others get a turn."""
 
 Runs = dict[str, list[tuple[str, OpenRun]]]
@@ -105,7 +104,8 @@ async def task_list(
     """Tasks whose name contains `search`."""
     now = served.clock.now()
     asked = [one for one in served.targets if target in (None, one.name)]
-    ranking = ordered([one async for one in _ranked(served, asked, search.casefold(), now)], sort)
+    ranked = [one async for one in _ranked(served, asked, search.casefold(), now)]
+    ranking = await asyncio.to_thread(ordered, ranked, sort)
     rows = await _rows(served, ranking[offset : offset + limit], now)
     return TaskList(at=iso(now), total=len(ranking), tasks=rows)
 
@@ -114,8 +114,12 @@ async def overview(served: Watching) -> Overview:
     """The first page."""
     now, alerting = served.clock.now(), served.alerting
     ranking = [one async for one in _ranked(served, served.targets, "", now)]
-    troubled = [one for one in islice(ordered(ranking, "trouble"), LISTED) if one.trouble]
-    busy = [one for one in islice(ordered(ranking, "busy"), NEXT) if one.ended]
+    troubled = [one for one in (await asyncio.to_thread(ordered, ranking, "trouble"))[:LISTED] if one.trouble]
+    busy = [one for one in (await asyncio.to_thread(ordered, ranking, "busy"))[:NEXT] if one.ended]
+    missed = missed_schedules(served.targets)
+    await served.clock.sleep(0)
+    upcoming = next_schedules(served.targets, now)
+    await served.clock.sleep(0)
     return Overview(
         at=iso(now),
         version=__version__,
@@ -132,8 +136,8 @@ async def overview(served: Watching) -> Overview:
         troubled=await _rows(served, troubled, now),
         busy=await _rows(served, busy, now),
         queues=full_queues(served.targets),
-        missed=missed_schedules(served.targets),
-        next=next_schedules(served.targets, now),
+        missed=missed,
+        next=upcoming,
     )
 
 
