@@ -28,7 +28,9 @@ RUN --mount=type=cache,target=/cache \
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter/
 COPY alerts alerts/
-COPY grafana grafana/
+COPY grafana/dashboards grafana/dashboards/
+COPY grafana/import grafana/import/
+COPY grafana/provisioning grafana/provisioning/
 # Shown by triggerdev_exporter_build_info. Last, so that a new commit alone fetches nothing anew.
 ARG REVISION=""
 RUN sed -i "s/^__revision__ = .*/__revision__ = \"${REVISION}\"/" exporter/triggerdev_exporter/__init__.py \

@@ -19,7 +19,7 @@ RUNS ?= 10000000
 TASKS ?= 1000000
 SEED ?= 1
 
-.PHONY: help setup demo run test soak bench lint format docs pictures lock build clean
+.PHONY: help setup demo run test soak bench lint format docs pictures previews lock build clean
 
 help: ## this list
 	@echo 'triggerdev-exporter: make TARGET'
@@ -67,6 +67,9 @@ docs: setup ## write the table of metrics, the reference of rules, the rules for
 
 pictures: setup ## the pictures of the pages in README anew, with chromium; look at them before you commit
 	@PYTHONPATH=exporter:alerts $(BIN)/python docs/page_pictures.py
+
+previews: setup ## pictures of the dashboards into docs/images; needs node, npm, chromium and prometheus; ARGS="overview"
+	@PYTHONPATH=exporter:alerts:grafana:tests $(BIN)/python grafana/preview/draw.py $(ARGS)
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --extra grpc --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links

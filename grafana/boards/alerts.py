@@ -109,7 +109,7 @@ _FIRES = Row(
             ),
             "s",
             24,
-            8,
+            10,
             columns=("severity", "alertname", "target", "task", "queue", "owner"),
             headings={
                 "severity": "Severity",
@@ -120,6 +120,8 @@ _FIRES = Row(
                 "owner": "Owner",
             },
             column_links={"Task": (TO_TASK,), "Queue": (TO_QUEUE,)},
+            column_colours={"Severity": {"critical": "red", "warning": "orange", "info": "blue"}},
+            ascending="Severity",
             descending="Fired for",
             quiet="nothing fires",
         ),
@@ -160,7 +162,7 @@ _FIRES = Row(
             "Alerts by owner",
             "Who has how many alerts now, by the owners of your rules.",
             Look.BARS,
-            (Query(f"sum by (owner) ({of('alert_firing', differs('owner', ''))})", "{{owner}}"),),
+            (Query(f"sort_desc(sum by (owner) ({of('alert_firing', differs('owner', ''))}))", "{{owner}}"),),
             "short",
             quiet="nothing fires",
         ),
@@ -205,6 +207,7 @@ _TOLD = Row(
             Look.LINES,
             (Query(f"sum by (outcome) (rate({own('notifications_total')}{_RATE})) * 3600", "{{outcome}}"),),
             "short",
+            8,
             quiet="nobody was told anything",
         ),
         Panel(
@@ -214,12 +217,13 @@ _TOLD = Row(
             Look.BARS,
             (
                 Query(
-                    "round(sum by (receiver) "
-                    f"(increase({own('notifications_total', eq('outcome', 'delivered'))}[$__range])))",
+                    "sort_desc(round(sum by (receiver) "
+                    f"(increase({own('notifications_total', eq('outcome', 'delivered'))}[$__range]))))",
                     "{{receiver}}",
                 ),
             ),
             "short",
+            8,
             quiet="nobody was told anything",
         ),
         Panel(
@@ -229,6 +233,7 @@ _TOLD = Row(
             Look.LINES,
             (Query(f"sum by (receiver) ({own('notifications_pending')})", "{{receiver}}"),),
             "short",
+            8,
             quiet="nobody was told anything",
         ),
     ),

@@ -18,7 +18,7 @@ _BATCHES = Row(
             (Query(total(of("batches_open")), "open"),),
             "short",
             6,
-            4,
+            8,
         ),
         Panel(
             "Items that became no run",
@@ -36,7 +36,7 @@ _BATCHES = Row(
             ),
             "percentunit",
             6,
-            4,
+            8,
             warn(limit("BatchItemsFailed", "failed_items_above") + 0.001),
             decimals=1,
         ),
@@ -101,7 +101,7 @@ _SCHEDULES = Row(
             (Query(f"round({total(grown('schedule_missed_total'))})", "missed"),),
             "short",
             6,
-            4,
+            8,
             red(1),
         ),
         Panel(
@@ -112,7 +112,7 @@ _SCHEDULES = Row(
             (Query(total(of("schedules", eq("active", "true"))), "active"),),
             "short",
             6,
-            4,
+            8,
         ),
         Panel(
             "Missed slots, by task",

@@ -230,6 +230,10 @@ def _overrides(panel: Panel) -> Iterator[Json]:
 
 
 def _columns(panel: Panel) -> Iterator[Json]:
+    if panel.quiet:
+        # What an empty panel says stands in no empty cell.
+        for heading in (*panel.headings.values(), *(query.column for query in panel.queries if query.column)):
+            yield _override(heading, noValue="–")
     for query in panel.queries:
         if not query.column:
             continue
@@ -238,6 +242,16 @@ def _columns(panel: Panel) -> Iterator[Json]:
             properties["thresholds"] = _steps(query.limits, panel.best)
             properties["custom.cellOptions"] = {"type": "color-text"}
         yield _override(query.column, **properties)
+    for heading, colours in panel.column_colours.items():
+        options = {
+            text: {"text": text, "color": colour, "index": index}
+            for index, (text, colour) in enumerate(colours.items())
+        }
+        yield _override(
+            heading, mappings=[{"type": "value", "options": options}], **{"custom.cellOptions": {"type": "color-text"}}
+        )
+    for heading, width in panel.widths.items():
+        yield _override(heading, **{"custom.width": width})
     for heading, links in panel.column_links.items():
         yield _override(heading, links=[_link(one) for one in links])
 
@@ -270,8 +284,16 @@ def _line_style(panel: Panel) -> Json:
 
 
 def _lines(panel: Panel) -> Json:
+    # Beside the graph every series has its line; below it there is room for a few.
+    several = len(panel.queries) > 1 or any("{{" in query.legend for query in panel.queries)
+    place = "right" if panel.width >= 12 else "bottom"
+    beside = {"displayMode": "table", "placement": place, "calcs": ["lastNotNull", "max"]}
     return {
-        "legend": {"showLegend": True, "displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
+        "legend": {
+            "showLegend": True,
+            **(beside if several else {"displayMode": "list", "placement": "bottom", "calcs": []}),
+            **({"sortBy": "Max", "sortDesc": True} if several and len(panel.queries) == 1 else {}),
+        },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
 
@@ -304,7 +326,8 @@ def _bars(panel: Panel) -> Json:
 
 
 def _table(panel: Panel) -> Json:
-    sort = [{"displayName": panel.descending, "desc": True}] if panel.descending else []
+    sorts = ((panel.ascending, False), (panel.descending, True))
+    sort = [{"displayName": name, "desc": desc} for name, desc in sorts if name]
     return {
         "showHeader": True,
         "cellHeight": "sm",
@@ -323,7 +346,12 @@ _CUSTOM: dict[Look, Callable[[Panel], Json]] = {
     Look.LINES: _line_style,
     Look.STAT: lambda panel: {},
     Look.BARS: lambda panel: {},
-    Look.TABLE: lambda panel: {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+    Look.TABLE: lambda panel: {
+        "align": "auto",
+        "cellOptions": {"type": "auto"},
+        "inspect": False,
+        "minWidth": 70,
+    },
 }
 
 

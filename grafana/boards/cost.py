@@ -33,7 +33,7 @@ _NOW = Row(
             "currencyUSD",
             6,
             4,
-            decimals=0,
+            decimals=2,
         ),
         Panel(
             "Spent in the last 24 hours",

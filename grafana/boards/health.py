@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from boards.limits import limit, patience
-from boards.model import Board, Look, Panel, Query, Row
+from boards.model import Board, Limit, Look, Panel, Query, Row
 from boards.promql import SCOPE, age, differs, eq, of, own, quantile, rate, total
 from boards.style import COMMON, DEPLOYED, FIRING, warn
 
 _UP = {0.0: ("down", "red"), 1.0: ("up", "green")}
+_QUOTA = (Limit(limit("QuotaLow", "below"), "green"),)
+"""Here little is bad: red below."""
 _TARGET = "target, environment, dialect, api_url"
 _YES = {0.0: ("no", "green"), 1.0: ("yes", "orange")}
 
@@ -66,7 +68,7 @@ _NOW = Row(
             "percentunit",
             4,
             4,
-            ((_low := warn(limit("QuotaLow", "below"))[0]),),
+            _QUOTA,
             best="red",
         ),
         Panel(
@@ -181,7 +183,7 @@ _GUEST = Row(
                 ),
             ),
             "percentunit",
-            limits=(_low,),
+            limits=_QUOTA,
             best="red",
             most=1,
         ),

@@ -69,6 +69,8 @@ class Panel:
     columns: tuple[str, ...] = ()
     """In a table: the labels that are shown, in order, under their own names unless `headings` says otherwise."""
     headings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    widths: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """In a table: pixels of a column, by its heading; the others share what is left."""
     words: Mapping[float, tuple[str, str]] = field(default_factory=dict, hash=False)
     """Words and colours instead of values that mean something: 0, 1."""
     name_only: bool = False
@@ -77,8 +79,12 @@ class Panel:
     decimals: int | None = None
     links: tuple[Link, ...] = ()
     column_links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict, hash=False)
+    column_colours: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    """In a table: colours of texts, by heading."""
+    ascending: str = ""
+    """In a table: the column by which it is sorted first."""
     descending: str = ""
-    """In a table: the column by which it is sorted, the largest first."""
+    """In a table: the column by which it is sorted (then), the largest first."""
     quiet: str = ""
     """Why it is empty while all is well; empty text: it never is."""
 

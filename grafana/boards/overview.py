@@ -173,14 +173,15 @@ _WHO = Row(
             links=(to_board("triggerdev-batches", "Batches and schedules"),),
         ),
         Panel(
-            "Crashed runs",
-            "Runs that ended without an error of their own code (CRASHED, SYSTEM_FAILURE) over the time that is "
-            f"shown: out of memory, a lost worker, an image that does not start. More than {limit('RunsCrashing'):g} "
-            "in ten minutes fire RunsCrashing.",
+            "Crashed runs, 10 min",
+            "Runs that ended without an error of their own code (CRASHED, SYSTEM_FAILURE) in the last ten minutes: out "
+            f"of memory, a lost worker, an image that does not start. More than {limit('RunsCrashing'):g} fire "
+            "RunsCrashing.",
             Look.STAT,
             (
                 Query(
-                    f"round({total(grown('runs_finished_total', like('status', 'CRASHED|SYSTEM_FAILURE')))})", "crashed"
+                    f"round(sum(increase({of('runs_finished_total', like('status', 'CRASHED|SYSTEM_FAILURE'))}[10m])))",
+                    "crashed",
                 ),
             ),
             "short",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from boards import runs
 from boards.limits import limit, patience
 from boards.model import Board, Look, Panel, Query, Row
-from boards.promql import eq, grown, like, of, or_zero, rate, total
+from boards.promql import eq, grown, like, of, or_zero, rate, share, total
 from boards.style import APP, COMMON, DEPLOYED, FIRING, PROJECT, QUEUE, red, warn
 
 _Q = like("queue", "$queue")
@@ -113,15 +113,25 @@ _NOW = Row(
             red(1),
         ),
         Panel(
-            "Runs that expired",
-            "Runs that waited for longer than their TTL in the time that is shown: they will never be done. More than "
-            f"{limit('RunsExpired'):.0%} of a task's runs fire RunsExpired.",
+            "Runs that expire",
+            "Share of the runs that ended in the time that is shown because they waited longer than their TTL: they "
+            f"will never be done. More than {limit('RunsExpired'):.0%} of a task's runs fire RunsExpired. Drain the "
+            "queue, or give the runs a longer TTL.",
             Look.STAT,
-            (Query(f"round({total(grown('runs_finished_total', eq('status', 'EXPIRED')))})", "expired"),),
-            "short",
+            (
+                Query(
+                    share(
+                        total(grown("runs_finished_total", eq("status", "EXPIRED"))),
+                        total(grown("runs_finished_total")),
+                    ),
+                    "expired",
+                ),
+            ),
+            "percentunit",
             4,
             4,
-            warn(5),
+            warn(limit("RunsExpired")),
+            decimals=1,
         ),
     ),
 )
@@ -139,6 +149,7 @@ _WHY = Row(
             9,
             columns=("what", "why", "target"),
             headings={"what": "Queue or task", "why": "Because", "target": "Target"},
+            widths={"Queue or task": 170, "Target": 90, "Runs": 80},
             descending="Runs",
             quiet="nothing waits",
         ),

@@ -144,6 +144,14 @@ def test_the_page_about_dashboards_names_each_and_what_none_shows() -> None:
     assert set(re.findall(r"`(triggerdev_\w+)`", page)) == NOWHERE
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_there_are_pictures_of_it_light_and_dark(name: str) -> None:
+    for theme in ("light", "dark"):
+        picture = (GRAFANA.parent / "docs" / "images" / f"dashboard-{name}-{theme}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert 50_000 < len(picture) < 300_000, "a blank page, or more than a page of documentation should load"
+
+
 def _steps(made: Json, title: str) -> list[float]:
     (panel,) = (panel for panel in panels(made) if panel["title"] == title)
     return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = "help setup demo run test soak bench lint format docs pictures lock build clean".split()
+TARGETS = "help setup demo run test soak bench lint format docs pictures previews lock build clean".split()
 
 
 def test_make_alone_lists_every_target(require: Callable[[str], str]) -> None:
