@@ -38,6 +38,8 @@ def clean(wanted: Mapping[str, Value | None], limits: Limits, most: int | None =
 
 def text(value: str, length: int) -> str:
     """`value` as UTF-8 can hold it, cut to `length` characters."""
+    if len(value) <= length and value.isascii():
+        return value
     return value[:length].encode("utf-8", "replace").decode()
 
 

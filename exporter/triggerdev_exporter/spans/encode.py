@@ -53,9 +53,14 @@ def readable(span: Span, resource: Resource) -> ReadableSpan:
 
 def encode(groups: Iterable[tuple[Attributes, Sequence[Span]]]) -> bytes:
     """One request: spans, by the resource that they belong to."""
-    planned = [(span, Resource(attributes)) for attributes, spans in groups for span in spans]
-    request: ExportTraceServiceRequest = encode_spans([readable(span, resource) for span, resource in planned])
-    dropped = {span.span_id: span.dropped_attributes for span, _ in planned if span.dropped_attributes}
+    planned: list[ReadableSpan] = []
+    dropped: dict[str, int] = {}
+    for attributes, spans in groups:
+        # One object for all of them: the encoder looks each span's up in a table.
+        resource = Resource(attributes)
+        planned += [readable(span, resource) for span in spans]
+        dropped |= {span.span_id: span.dropped_attributes for span in spans if span.dropped_attributes}
+    request: ExportTraceServiceRequest = encode_spans(planned)
     for of_resource in request.resource_spans:
         for of_scope in of_resource.scope_spans:
             for span in of_scope.spans:
