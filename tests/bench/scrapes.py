@@ -18,6 +18,7 @@ from pathlib import Path
 from prometheus_client import Metric
 
 from bench.crowd import LINES_A_TASK, Crowd, page_of_news
+from bench.table import Row, ms, part
 from library_page import Library, metric
 from triggerdev_exporter.clock import SystemClock
 from triggerdev_exporter.metrics.catalogue import FAMILIES
@@ -111,6 +112,32 @@ async def bench(series: int, clock: Clock = time.perf_counter, times: int = 5) -
         )
         await crowd.close()
     return measured
+
+
+def rows() -> list[Row]:
+    """The rows of a table."""
+    found = []
+    for series in (1_000, 10_000, 100_000):
+        each = asyncio.run(bench(series))
+        name = f"{series // 1_000} k series"
+        library, packed = each.library, each.library + each.library_gzip
+        found += [
+            Row(
+                f"scrape, {name}, 1 % changed",
+                ms(each.some_changed),
+                f"`generate_latest`: {ms(library)}",
+                part(each.some_changed, library),
+                "≤ 1/20",
+            ),
+            Row(
+                f"scrape, {name}, unchanged, gzip",
+                ms(each.packed_unchanged),
+                f"`generate_latest` and its gzip: {ms(packed)}",
+                part(each.packed_unchanged, packed),
+                "",
+            ),
+        ]
+    return found
 
 
 def main() -> None:

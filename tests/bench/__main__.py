@@ -1,0 +1,38 @@
+"""`make bench`: everything that is measured, as one table. Each line is compared with something in the same run."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+
+from bench import loop, memory, rules, runs, scrapes, start
+from bench.table import Row, markdown
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "scrapes": scrapes.rows,
+    "runs": runs.rows,
+    "rules": rules.rows,
+    "memory": memory.rows,
+    "loop": loop.rows,
+    "start": start.rows,
+}
+LIBRARIES = ("aiohttp", "prometheus-client", "msgspec", "opentelemetry-sdk")
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(PARTS)
+    if unknown := set(wanted) - PARTS.keys():
+        sys.exit(f"{', '.join(sorted(unknown))}: not one of {', '.join(PARTS)}")
+    found = []
+    for name in wanted:
+        sys.stderr.write(f"{name} …\n")
+        found += PARTS[name]()
+    print(markdown(found))
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}; {libraries}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""For how long others wait at most: 100 k series scraped each second, a busy project followed at full budget, and 1,000
+rules evaluated, all in one event loop. Compared with the same loop in which only one of the three happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bench.crowd import LINES_A_TASK, Crowd, page_of_news
+from bench.rules import NOON, rules_bench
+from bench.table import Row, ms
+from soak.endless import START, STEP, served, watched
+from triggerdev_exporter.clock import SECOND, SystemClock
+from triggerdev_exporter.collect.collector import tick
+from triggerdev_exporter.metrics.negotiation import Format
+from triggerdev_exporter.metrics.page import Kept, Page
+from triggerdev_exporter.stalls import Stalls, watch
+from virtual_clock import VirtualClock
+
+LASTS = 15.0
+"""Seconds that each of them is watched for."""
+
+Work = Callable[[], Awaitable[None]]
+
+
+async def _longest(works: list[Work]) -> float:
+    """The longest stall while those are repeated, side by side."""
+    loop, stalls = asyncio.get_running_loop(), Stalls()
+    until = loop.time() + LASTS
+
+    async def again(work: Work) -> None:
+        while loop.time() < until:
+            await work()
+
+    gc.collect()
+    watching = asyncio.ensure_future(watch(stalls))
+    await asyncio.gather(*(again(work) for work in works))
+    watching.cancel()
+    return stalls.longest(loop.time()) or 0.0
+
+
+async def bench(series: int = 100_000, rules: int = 1_000) -> dict[str, float]:
+    """Longest stalls in seconds, by what went on."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        clock, loop, pause = VirtualClock(START), asyncio.get_running_loop(), SystemClock().sleep
+        crowd = Crowd(series // LINES_A_TASK, SystemClock(), folder)
+        stack.push_async_callback(crowd.close)
+        url = stack.enter_context(served())
+        target, collectors, move = await stack.enter_async_context(watched(url, folder / "runs", clock))
+        engine, _ = await stack.enter_async_context(rules_bench(rules, 1_000, folder))
+        kept = Kept()
+        instant = NOON
+
+        async def scrape() -> None:
+            crowd.ledger.absorb(page_of_news(crowd.tasks, crowd.random, share=0.01))
+            now = crowd.target.clock.now()
+            text = Page((crowd.target,), now, loaded_at=now, state_bytes=0, kept=kept).text(Format.TEXT_0)
+            await loop.run_in_executor(None, text.packed)
+            await pause(1.0)
+
+        async def poll() -> None:
+            await move(STEP / SECOND)
+            report = await tick(target, collectors["runs"])
+            assert report.outcome == "ok", report
+
+        async def evaluate() -> None:
+            nonlocal instant
+            instant += 60_000
+            await engine.step(instant)
+
+        # The first page writes every series once; a daemon does so while its tasks come in.
+        await scrape()
+        return {
+            "scraping": await _longest([scrape]),
+            "polling": await _longest([poll]),
+            "evaluating": await _longest([evaluate]),
+            "all three": await _longest([scrape, poll, evaluate]),
+        }
+
+
+def rows() -> list[Row]:
+    """The row of stalls."""
+    logging.disable(logging.WARNING)
+    found = asyncio.run(bench())
+    worst = found.pop("all three")
+    alone = ", ".join(f"{name} {ms(stall)}" for name, stall in found.items())
+    return [
+        Row(
+            "longest stall: 100 k series, 1,000 rules, full budget",
+            ms(worst),
+            f"alone: {alone}",
+            f"{worst / max(found.values()):.1f} ×",
+            "≤ 50 ms",
+        )
+    ]
