@@ -50,7 +50,7 @@ from triggerdev_exporter.metrics.page import Kept, Page
 from triggerdev_exporter.readings.signals import LedgerSignals
 from triggerdev_exporter.readings.witness import LedgerWitness
 from triggerdev_exporter.reloading import Everything, Read, Reloads, read_all
-from triggerdev_exporter.stalls import Stalls, watch
+from triggerdev_exporter.stalls import Stalls, calm_the_collector, watch
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.tracing import open_tracing, policy_of
 from triggerdev_exporter.web.front import Front, open_front
@@ -383,6 +383,7 @@ async def reload_on_change(exporter: Exporter, clock: Clock) -> None:
 
 async def run_daemon(config: Config, clock: Clock, read: Read | None = None) -> None:
     """Run until told to stop."""
+    calm_the_collector()
     # Before anything is opened: as process 1 of a container, SIGTERM means nothing until somebody handles it.
     stop = told_to_stop()
     async with running(config, clock, read) as exporter:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from bench import loop, memory, rules, runs, scrapes, start
 from bench.table import Row, markdown
+from triggerdev_exporter.stalls import calm_the_collector
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "scrapes": scrapes.rows,
@@ -25,6 +26,8 @@ def main() -> None:
     wanted = sys.argv[1:] or list(PARTS)
     if unknown := set(wanted) - PARTS.keys():
         sys.exit(f"{', '.join(sorted(unknown))}: not one of {', '.join(PARTS)}")
+    # As in the daemon, for all that is measured here.
+    calm_the_collector()
     found = []
     for name in wanted:
         sys.stderr.write(f"{name} …\n")
