@@ -16,11 +16,13 @@ _JSON = "application/json"
 _REFS = "#/components/schemas/{name}"
 _MEANS = {
     400: "What was asked for cannot be meant.",
+    401: "Users are configured, and this is none of them.",
     403: "A browser sent it for a page of another site.",
     404: "There is nothing of that name.",
     409: "The thing is not in that state.",
     413: "The body is too large.",
     415: "The body must be JSON, and say so.",
+    429: "Too many requests; `Retry-After` says when to ask again.",
     500: "Something broke; the log says what.",
     503: "It cannot be answered now: alerting is not running yet, or its state cannot be written.",
 }
@@ -46,12 +48,19 @@ def document(routes: Iterable[ApiRoute]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": dict(components)},
+        "components": {
+            "schemas": dict(components),
+            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+        },
+        # Without users nobody is asked.
+        "security": [{}, {"basic": []}],
     }
 
 
 def _operation(route: ApiRoute, of_type: dict[Any, Any]) -> dict[str, Any]:
-    refusals = {400, 500, *route.refuses, *((403, 415) if route.is_write else ())} | ({413} if route.body else set())
+    refusals = {400, 401, 429, 500, *route.refuses, *((403, 415) if route.is_write else ())} | (
+        {413} if route.body else set()
+    )
     answers = {"type": "object"} if route.answers is None else of_type[route.answers]
     operation: dict[str, Any] = {
         "operationId": _name(route),
