@@ -15,7 +15,10 @@ from end_to_end.processes import KEY, Daemon, Stage, ask, wait_until
 from story import read_page
 from triggerdev_exporter import __version__
 
-COMMANDS = ("run", "demo", "simulate", "check", "rules", "alerts", "silence", "outbox", "receivers", "metrics")
+COMMANDS = (
+    *("run", "demo", "simulate", "check", "doctor", "rules", "alerts", "silence", "outbox", "receivers", "why"),
+    *("trace", "metrics", "assets"),
+)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((command, "--help") for command in COMMANDS)])
