@@ -74,12 +74,12 @@ def write(folder: Path, simulator: Running, *targets: str, more: str = "", state
 
 
 @asynccontextmanager
-async def scene(folder: Path, *targets: str, more: str = "") -> AsyncIterator[Scene]:
+async def scene(folder: Path, *targets: str, more: str = "", **environ: str) -> AsyncIterator[Scene]:
     (folder / "rules.yml").write_text(RULES, "utf-8")
     clock = ScaledClock()
     async with start_simulator("shop", history_s=300) as simulator:
         write(folder, simulator, *targets, more=more)
-        read = partial(load_config, folder / "config.yml", ENVIRON)
+        read = partial(load_config, folder / "config.yml", {**ENVIRON, **environ})
         async with running(read().config, clock, read) as exporter:
             playing = Scene(folder, simulator, exporter)
             await playing.ready()
@@ -133,6 +133,23 @@ async def test_a_target_that_changed_goes_on_with_what_it_saw(tmp_path: Path) ->
         assert after.states["queues"].up
         # Nothing vanished from the page meanwhile.
         assert (await playing.ask("/metrics"))[1].count('target="a"') >= counted
+
+
+async def test_spans_go_on_over_a_reload(tmp_path: Path, free_port: int) -> None:
+    """Nobody listens there: what was not taken waits on disk, whoever sends it."""
+    collector = f"http://127.0.0.1:{free_port}"
+    async with scene(tmp_path, "a", OTEL_EXPORTER_OTLP_ENDPOINT=collector) as playing:
+        exporter = playing.exporter
+        (before,) = exporter.targets
+        await playing.until(lambda: before.ledger is not None and before.ledger.waiting_spans)
+        await exporter.reload()
+        assert exporter.targets == (before,), "nothing changed, nothing is touched"
+        playing.write("a , quota: {share: 20%}")
+        await exporter.reload()
+        (after,) = exporter.targets
+        assert after.ledger is not None
+        assert after.ledger.waiting_spans
+        assert after.exports is before.exports
 
 
 async def test_labels_are_changed_under_a_target(tmp_path: Path) -> None:
