@@ -187,7 +187,7 @@ HOSTS = (
     ("alerts", host(), Verdict.OK, "nobody is told"),
     ("access", host(), Verdict.OK, "10.0.0.5:9925 is open to whoever reaches it"),
     ("access", host(access=Access(users={"a": "b"})), Verdict.WARNING, "in the clear"),
-    ("access", host(access=Access(users={"a": "b"}), listen=Listen("127.0.0.1", 1)), Verdict.OK, "no TLS, 1 users"),
+    ("access", host(access=Access(users={"a": "b"}), listen=Listen("127.0.0.1", 1)), Verdict.OK, "no TLS, 1 user"),
 )
 
 

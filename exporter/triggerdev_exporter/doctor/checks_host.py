@@ -104,7 +104,8 @@ def _access(host: Host) -> Finding:
         )
     if not host.access.users and host.access.context is None:
         return ok(f"{host.listen} is open to whoever reaches it: no TLS, no users (docs/access.md)")
-    users = f"{len(host.access.users)} users" if host.access.users else "no users"
+    number = len(host.access.users)
+    users = "1 user" if number == 1 else f"{number or 'no'} users"
     return ok(f"{host.listen}: {'TLS' if host.access.context else 'no TLS'}, {users}")
 
 
