@@ -193,6 +193,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     notification: Notification
     body: str
     """Rendered once, sent as it is."""
+    kind: str = ""
+    """Of the receiver that it was rendered for; empty in letters of an older version."""
     status: LetterStatus = LetterStatus.QUEUED
     attempts: int = 0
     ambiguous: bool = False

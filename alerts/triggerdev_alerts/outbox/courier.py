@@ -191,8 +191,8 @@ class Courier:
             if room[letter.receiver] > 0:
                 room[letter.receiver] -= 1
                 entry = book.receivers.get(letter.receiver, ReceiverEntry())
-                handle = entry.handles.get(letter.group_key, "")
-                begun.append((begin(draft, letter, now), self._receivers[letter.receiver], handle))
+                handle, receiver = entry.handles.get(letter.group_key, ""), self._receivers[letter.receiver]
+                begun.append((begin(draft, letter, receiver, now), receiver, handle))
         return begun
 
     def _room(self, receiver: str, now: Instant) -> int:

@@ -33,6 +33,7 @@ def post(draft: Draft, notification: Notification, receiver: Receiver, now: Inst
             seq=notification.seq,
             notification=notification,
             body=receiver.render(notification),
+            kind=receiver.kind,
             next_at=now,
             created_at=now,
         )
@@ -71,8 +72,12 @@ def stranded(book: Book, receivers: Collection[str], policy: RetryPolicy) -> Ite
             yield letter, letter.created_at + policy.give_up
 
 
-def begin(draft: Draft, letter: Letter, now: Instant) -> Letter:
+def begin(draft: Draft, letter: Letter, receiver: Receiver, now: Instant) -> Letter:
     """Mark `letter` as under way, which must be on disk before it is sent."""
+    if letter.kind not in ("", receiver.kind):
+        # A reload gave its name to a receiver of another kind, which could not read what was written for the old one.
+        body = receiver.render(letter.notification)
+        letter = replace(letter, body=body, kind=receiver.kind, is_degraded=False)
     # Under way already: by a process that ended before it could say what became of it.
     ambiguous = letter.ambiguous or letter.status is LetterStatus.SENDING
     begun = replace(letter, status=LetterStatus.SENDING, attempts=letter.attempts + 1, ambiguous=ambiguous, next_at=now)

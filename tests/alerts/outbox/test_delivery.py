@@ -10,7 +10,7 @@ from alert_notices import NOW
 from outbox_stage import AMBIGUOUS, DELIVERED, FAILED, GONE, REFUSED, SECOND, Outbox, Scripted, turns
 from triggerdev_alerts.book import Changes, LetterStatus
 from triggerdev_alerts.instants import DAY, HOUR, MINUTE
-from triggerdev_alerts.notification import NoticeKind, Why
+from triggerdev_alerts.notification import NoticeKind, Notification, Why
 from triggerdev_alerts.outbox.memory import MemoryStore
 from triggerdev_alerts.outbox.retry import RetryPolicy
 from triggerdev_alerts.receivers.port import Attempt, Envelope, Fate
@@ -335,3 +335,20 @@ async def test_jitter_is_a_fifth_to_both_sides() -> None:
     assert (policy.wait(7, lambda: 0.0), policy.wait(7, lambda: 0.999999)) == (48_000, 72_000)
     assert policy.wait(1, lambda: 0.0) == 800
     assert policy.longest == MINUTE
+
+
+async def test_what_waits_is_written_anew_for_a_receiver_that_a_reload_made_another_kind() -> None:
+    class Loud(Scripted):
+        def render(self, notification: Notification) -> str:
+            return super().render(notification).upper()
+
+    box = Outbox(quiet := Scripted(answer=until(99)))
+    await box.say("a")
+    await box.at(2)
+    box.courier.use({"hook": (same := Scripted(answer=until(99)))})
+    await box.at(8)
+    assert {envelope.body for envelope in (*quiet.got, *same.got)} == {"firing a=firing (first notification)"}
+    box.courier.use({"hook": (loud := Loud(kind="loud"))})
+    await box.at(30)
+    assert loud.bodies == ["FIRING A=FIRING (FIRST NOTIFICATION)"]
+    assert loud.got[0].id == quiet.got[0].id
