@@ -99,6 +99,7 @@ def tell(transitions: Iterable[Transition], rules: dict[str, Rule]) -> None:
         unit = Unit.COUNT if rule is None else CONDITIONS[rule.when.type].unit
         value, threshold = show_pair(alert.value, alert.threshold, unit)
         level, said = _SAID[one.change]
+        name = "value" if one.change in _HOLDING else "last_value"
         log.log(
             level,
             said,
@@ -109,9 +110,8 @@ def tell(transitions: Iterable[Transition], rules: dict[str, Rule]) -> None:
                 # Not as keys of the line: a label may have any name, one that logging needs too.
                 "labels": ",".join(f"{name}={text}" for name, text in alert.labels if name not in _OWN_KEYS),
                 "reason": one.reason.value,
-                # An alert that is over keeps the numbers with which it held last.
-                "value" if one.change in _HOLDING else "last_value": value,
-                "limit": threshold,
+                # An alert that is over keeps the numbers with which it held last. Of what is or is not there are none.
+                **({} if unit is Unit.FLAG else {name: value, "limit": threshold}),
                 **({} if alert.sample is None else {"sample": alert.sample}),
             },
         )

@@ -18,7 +18,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from triggerdev_alerts.documents.mistakes import render
 from triggerdev_alerts.errors import AlertsError, RulesError
-from triggerdev_alerts.receivers.reach import secrets_in
+from triggerdev_alerts.receivers.reach import secrets_in, untold
 from triggerdev_alerts.rules.files import rule_paths
 from triggerdev_alerts.rules.load import LoadedRules
 from triggerdev_exporter import __version__, logs, progress
@@ -171,9 +171,11 @@ def secrets_of(config: Config) -> list[str]:
 
 
 def tell_warnings(rules: LoadedRules) -> None:
-    """Log what is odd about rules, a line each."""
+    """Log what is odd about rules and receivers, a line each."""
     for warning in rules.warnings:
         log.warning("odd rules: %s", render(warning).splitlines()[0])
+    for receiver, why in untold(rules.ruleset):
+        log.warning("a receiver can be told nothing yet", extra={"receiver": receiver, "why": why})
 
 
 def collectors_of(target: Target) -> tuple[Collector, ...]:

@@ -30,18 +30,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def check() -> Result:
-    return CliRunner().invoke(cli, ["check", "--config", "config.yml"], env={"KEY": "tr_prod_x"})
+def check(**environ: str) -> Result:
+    given = {"KEY": "tr_prod_x", "HOOK": "https://hooks.example.com/x", **environ}
+    return CliRunner().invoke(cli, ["check", "--config", "config.yml"], env=given)
 
 
 def test_config_and_rules_are_both_told() -> None:
     done = check()
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "The configuration is fine: 1 target(s): prod.",
+        "The configuration is fine: 1 target: prod.",
         "State: state.db. Metrics: http://0.0.0.0:9925/metrics",
         "The rules are fine: 1 rule in 1 group, 1 receiver, 0 tests.",
     ]
+
+
+def test_a_secret_of_a_receiver_that_is_not_there_yet_is_a_warning() -> None:
+    done = check(HOOK="")
+    assert done.exit_code == 0
+    assert done.stderr == "warning[secret]: receiver ops can be told nothing yet: the variable HOOK is not set\n"
 
 
 def test_mistakes_of_both_are_told_at_once(folder: Path) -> None:

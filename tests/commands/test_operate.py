@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from alert_notices import NOW, notice
 from message_samples import SAMPLES
 from operated_stage import MINUTE, Operated
-from outbox_stage import FAILED, Scripted
+from outbox_stage import FAILED, REFUSED, Scripted
 from triggerdev_alerts.alert import State
 from triggerdev_alerts.book import Kind, LetterStatus
 from triggerdev_alerts.message.text import silence_line
@@ -261,6 +261,10 @@ async def test_receivers(stage: Operated, do: Do) -> None:
     assert said(await do("receivers", "list")) == (
         "hook   scripted  ok\npager  scripted  failing  since 2025-10-09 08:53 UTC, 1 waiting, refused\n"
     )
+    stage.receivers["hook"].answers = [REFUSED]  # type: ignore[attr-defined]
+    await stage.say([notice("b")])
+    await stage.courier.step(stage.clock.now())
+    assert said(await do("receivers", "list")).startswith("hook   scripted  ok       1 given up in the last hour\n")
 
 
 # ── a daemon that is not there, or is not one ─────────────────────────────────────────────────────────────────────────

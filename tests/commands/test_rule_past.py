@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click import BadParameter
+from click import BadParameter, UsageError
 
 from story import KEY, Story, tell
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, iso
@@ -171,6 +171,22 @@ async def test_suggest_prints_rules_that_would_have_told_of_the_bad_hour(
     fired = {rule["alert"]: rule["fired"] for rule in replayed["rules"]}
     assert {rule["alert"]: rule["messages"] // 2 for rule in told["rules"]} == fired
     assert fired["TaskFailureRateAbove5Percent"] == 1
+
+
+async def test_files_without_a_rule_are_not_replayed(tmp_path: Path) -> None:
+    async with past(tmp_path) as story:
+        (tmp_path / "rules.yml").write_text("\n".join(RULES.splitlines()[:2]), "utf-8")
+        before = sum(story.simulator.simulator.counts.values())
+        with pytest.raises(UsageError, match="there is no rule in these files"):
+            await replay(story)
+        assert sum(story.simulator.simulator.counts.values()) == before
+
+
+async def test_what_has_no_number_is_told_without_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with past(tmp_path) as story:
+        story.world.add_deployment(status="FAILED", created_at=START - HOUR)
+        await replay(story, format="text")
+    assert "shop: fired; still firing at the end" in capsys.readouterr().out
 
 
 async def test_a_bad_span_is_told(tmp_path: Path) -> None:

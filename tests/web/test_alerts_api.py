@@ -168,7 +168,10 @@ async def test_the_trail_is_read_in_pages(stage: Operated, client: Client) -> No
 
 async def test_receivers(stage: Operated, client: Client) -> None:
     found = await ask(client, "/api/v1/receivers")
-    well = {"kind": "scripted", "state": "ok", "pending": 0, "paused_until": None, "failing_since": None, "error": None}
+    well = {
+        "kind": "scripted", "state": "ok", "pending": 0, "given_up": 0, "paused_until": None, "failing_since": None,
+        "error": None,
+    }  # fmt: skip
     assert found["receivers"] == [{"name": "hook", **well}, {"name": "pager", **well}]
     stage.receivers["hook"].answers = [FAILED]  # type: ignore[attr-defined]
     stage.receivers["pager"].answers = [GONE]  # type: ignore[attr-defined]
@@ -178,7 +181,7 @@ async def test_receivers(stage: Operated, client: Client) -> None:
     hook, pager = (await ask(client, "/api/v1/receivers"))["receivers"]
     assert (hook["state"], hook["pending"], hook["error"]) == ("failing", 1, "refused")
     assert hook["failing_since"] == iso(stage.clock.now())
-    assert (pager["state"], pager["error"]) == ("disabled", "HTTP 410")
+    assert (pager["state"], pager["given_up"], pager["error"]) == ("disabled", 1, "HTTP 410")
 
 
 async def test_rules(stage: Operated, client: Client) -> None:

@@ -104,6 +104,8 @@ def _labels(one: Incident) -> str:
 
 
 def _numbers(one: Incident, unit: Unit) -> str:
+    if unit is Unit.FLAG:
+        return "fired"
     sample = "" if one.sample is None else f" of {one.sample}"
     return f"{show(one.value, unit)}{sample}, limit {show(one.threshold, unit)}"
 

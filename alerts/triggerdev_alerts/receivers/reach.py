@@ -43,6 +43,11 @@ def spots(kind: str, settings: object) -> tuple[Spot, ...]:
     return tuple(_SPOTS[kind](settings))
 
 
+def untold(ruleset: RuleSet) -> list[tuple[str, str]]:
+    """Receivers whose secrets cannot be read now, and why: each is read when it is used, so that is no mistake yet."""
+    return [(name, why) for name, config in ruleset.receivers.items() for why in unreadable(config.settings)]
+
+
 def unreadable(settings: object) -> list[str]:
     """The secrets that cannot be read now, in words."""
     said = []

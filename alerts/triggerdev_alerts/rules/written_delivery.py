@@ -94,7 +94,7 @@ class WrittenRoute(Model):
     )
     startup: Annotated[str, OneOf("a way to start", ("summarize", "each"))] | None = Field(
         None,
-        description="What is told when the very first start finds alerts: one summary, or each.",
+        description="How alerts of the first five minutes of a new state are told: in one group, or each in its own.",
         examples=["summarize"],
     )
     children: tuple[Annotated[WrittenRoute | None, ENTRY], ...] = Field(

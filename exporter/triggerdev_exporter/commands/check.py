@@ -9,6 +9,7 @@ import click
 
 from triggerdev_alerts.documents.mistakes import render
 from triggerdev_alerts.errors import RulesError
+from triggerdev_alerts.receivers.reach import untold
 from triggerdev_alerts.rules.load import LoadedRules
 from triggerdev_exporter.commands.rule_check import summary
 from triggerdev_exporter.config.alerts import load_alerts, load_rules
@@ -25,9 +26,12 @@ def check_all(config_path: Path | None) -> None:
         raise ConfigError([*mistakes, *rule_mistakes])
     for warning in (*loaded.warnings, *(render(each) for each in rules.warnings)):
         click.echo(warning, err=True)
+    for receiver, why in untold(rules.ruleset):
+        click.echo(f"warning[secret]: receiver {receiver} can be told nothing yet: {why}", err=True)
     config = loaded.config
-    names = ", ".join(target.name for target in config.targets)
-    click.echo(f"The configuration is fine: {len(config.targets)} target(s): {names}.")
+    targets = config.targets
+    names = ", ".join(target.name for target in targets)
+    click.echo(f"The configuration is fine: {len(targets)} target{'s' * (len(targets) != 1)}: {names}.")
     click.echo(f"State: {config.state}. Metrics: http://{config.web.listen}/metrics")
     click.echo(summary(rules))
 

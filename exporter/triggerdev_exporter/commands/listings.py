@@ -116,7 +116,8 @@ def receivers_text(found: ReceiverList) -> str:
         since = f"since {_since(each.failing_since, now)}" if each.failing_since else ""
         until = f"until {show_instant(_instant(each.paused_until))}" if each.paused_until else ""
         waiting = f"{each.pending:,} waiting" if each.pending else ""
-        told = ", ".join(filter(None, (since, until, waiting, tame_line(each.error or ""))))
+        dead = f"{each.given_up:,} given up in the last hour" if each.given_up else ""
+        told = ", ".join(filter(None, (since, until, waiting, dead, tame_line(each.error or ""))))
         rows.append((tame_line(each.name), each.kind, each.state, told))
     return "\n".join(columns(rows))
 

@@ -53,9 +53,11 @@ def replay_rules(wish: Wish, clock: Clock) -> None:
         replayed = asyncio.run(replay_recording(ruleset, _recorded(wish.recording)))
         click.echo(tell(replayed, about=f"the recording {wish.recording}"), nl=False)
         return
+    ruleset = _rules(wish.files, wish.config_path)
+    if not ruleset.rules:
+        raise click.UsageError("there is no rule in these files; --config without files takes the shipped ones too")
     begin, end = span_of(wish.begin or "24h", wish.end or "0s", clock.now())
     targets = chosen_targets(wish.targets, wish.config_path)
-    ruleset = _rules(wish.files, wish.config_path)
     if wish.every:
         ruleset = _each(ruleset, interval(wish.every))
     replayed, pasts = asyncio.run(_replay(ruleset, targets, begin, end, clock))

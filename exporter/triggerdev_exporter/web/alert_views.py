@@ -14,7 +14,7 @@ import msgspec
 
 from triggerdev_alerts.alert import Alert, Reason, State
 from triggerdev_alerts.book import Book, Letter, ReceiverEntry, RuleEntry, Silence
-from triggerdev_alerts.instants import Instant, iso
+from triggerdev_alerts.instants import HOUR, Instant, iso
 from triggerdev_alerts.message.compose import compose
 from triggerdev_alerts.message.text import title
 from triggerdev_alerts.notify.matcher_text import format_matchers
@@ -166,6 +166,8 @@ class ReceiverView(msgspec.Struct, frozen=True, kw_only=True):
     """``ok``, ``paused`` (it asked for it), ``failing`` or ``disabled`` (until a reload)."""
     pending: int
     """Notifications that wait for it."""
+    given_up: int
+    """Notifications that were given up in the last hour."""
     paused_until: str | None
     failing_since: str | None
     error: str | None
@@ -351,6 +353,7 @@ def _receiver(name: str, kind: str, entry: ReceiverEntry, waiting: int, now: Ins
         kind=kind,
         state=state,
         pending=waiting,
+        given_up=sum(at > now - HOUR for at in entry.dead),
         paused_until=iso(entry.paused_until) if paused else None,
         failing_since=_instant(entry.failing_since),
         error=(entry.disabled or entry.last_error or None) if state != "ok" else None,
