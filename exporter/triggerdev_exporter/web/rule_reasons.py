@@ -65,4 +65,13 @@ def _compared(rule: Rule, judged: Judged) -> str:
         # What a condition says is true only while it holds, and without a limit its number says little.
         return "does not hold"
     sample = f" of {judged.sample:,}" if judged.sample is not None else ""
-    return f"{show(judged.value, unit_of(rule))}{sample}{limit}" + (f"; {judged.detail}" if judged.detail else "")
+    why = f"; {judged.detail}" if judged.detail else ""
+    if judged.outcome is Outcome.FALSE and _is_beyond(judged, limit):
+        why = "; another part of the condition does not hold"
+    return f"{show(judged.value, unit_of(rule))}{sample}{limit}{why}"
+
+
+def _is_beyond(judged: Judged, limit: str) -> bool:
+    if limit.startswith("; limit: below"):
+        return judged.value < judged.threshold
+    return judged.value > judged.threshold
