@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ async def test_mistakes_of_the_config_are_told_as_check_tells_them(tmp_path: Pat
     done = await doctor(tmp_path, "api.trigger.dev")
     assert isinstance(done.exception, ConfigError)
     assert done.exception.exit_code == 2
+
+
+async def test_it_leaves_the_log_as_it_was(tmp_path: Path) -> None:
+    ours = logging.getLogger("triggerdev_exporter")
+    before = ours.level
+    async with start_simulator("idle") as simulator:
+        await doctor(tmp_path, simulator.url)
+    assert ours.level == before

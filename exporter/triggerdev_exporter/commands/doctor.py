@@ -7,6 +7,8 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -27,19 +29,30 @@ _WIDEST = 140
 
 def doctor_all(config_path: Path | None, format_: str, clock: Clock) -> None:
     """Print the table. Raises `ConfigError` or `RulesError` for what `check` would tell."""
-    # What the client would log of failures, the table says.
-    logging.getLogger("triggerdev_exporter").setLevel(logging.CRITICAL)
     loaded = load_config(config_path, os.environ)
     rules = load_rules(loaded.config.alerts, named_in=str(config_path or os.environ.get(CONFIG, "")))
     if format_ == "text" and sys.stderr.isatty():
         click.echo(f"asking {', '.join(target.name for target in loaded.config.targets)} …", err=True)
-    found = asyncio.run(_found(loaded.config, rules, clock))
+    with _quiet():
+        found = asyncio.run(_found(loaded.config, rules, clock))
     width = min(shutil.get_terminal_size((110, 24)).columns, _WIDEST)
     click.echo(as_json(found, clock.now()) if format_ == "json" else as_text(found, width))
     for text in loaded.warnings if format_ == "text" else ():
         click.echo(text, err=True)
     if worst(found) is Verdict.BROKEN:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What the client would log of failures, the table says."""
+    ours = logging.getLogger("triggerdev_exporter")
+    before = ours.level
+    ours.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        ours.setLevel(before)
 
 
 async def _found(config: Config, rules: LoadedRules, clock: Clock) -> list[Result]:
