@@ -201,7 +201,7 @@ _TOLD = Row(
     "Who is told",
     (
         Panel(
-            "Notifications by outcome",
+            "Notifications an hour, by outcome",
             "What became of notifications, each hour. retried means that a receiver did not take one at first; "
             "superseded, that newer news replaced it before it got out.",
             Look.LINES,

@@ -115,7 +115,7 @@ _SCHEDULES = Row(
             8,
         ),
         Panel(
-            "Missed slots, by task",
+            "Missed slots an hour, by task",
             "When slots were missed, and of which task. One task alone: its schedule or its queue. All at once: the "
             "scheduler of Trigger.dev.",
             Look.LINES,
@@ -174,7 +174,7 @@ _TOKENS = Row(
             limits=warn(limit("WaitpointStale", "older_than")),
         ),
         Panel(
-            "Tokens completed and timed out",
+            "Tokens that end, an hour",
             "How tokens end, each hour. TIMED_OUT is work that went on without its answer, or failed for it.",
             Look.LINES,
             (Query(total(rate("waitpoint_tokens_finished_total"), "status") + " * 3600", "{{status}}"),),

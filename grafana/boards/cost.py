@@ -134,7 +134,7 @@ _WHO = Row(
             descending="Cost",
         ),
         Panel(
-            "Test runs",
+            "Test runs an hour",
             "Runs that somebody started as a test, each hour. They are kept out of everything else here, and cost "
             "money too.",
             Look.LINES,

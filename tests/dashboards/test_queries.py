@@ -17,7 +17,7 @@ from end_to_end.processes import stage_in
 MOST_SERIES = 60
 """The shop has nine tasks in seven statuses; what draws more than this draws more than a person can tell apart."""
 
-SPARSE = {"Test runs"}
+SPARSE = {"Test runs an hour"}
 """Panels that may be empty for a single task or queue."""
 NOT_ALWAYS = {"target", "task", "queue", "owner"}
 """Labels of an alert that are empty where they do not apply; an empty label is none in Prometheus."""
