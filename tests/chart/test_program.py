@@ -50,7 +50,7 @@ def test_the_program_finds_its_config_fine(ci: Rendered, tmp_path: Path) -> None
 
 def test_everything_that_was_asked_for_arrives(render: Render, tmp_path: Path) -> None:
     done = check(render(CI["everything"]), tmp_path)
-    assert done.stdout.splitlines()[0] == "The configuration is fine: 3 target(s): shop-prod, own, preview."
+    assert done.stdout.splitlines()[0] == "The configuration is fine: 3 targets: shop-prod, own, preview."
     config = render(CI["everything"]).config
     assert config["metrics"]["max_series"] == 1_000_000
     assert isinstance(config["metrics"]["max_series"], int), "Helm writes large numbers as 1e+06"
