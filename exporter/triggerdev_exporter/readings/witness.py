@@ -208,12 +208,14 @@ def _queue(ledger: Ledger, task: str, told: str | None) -> str | None:
 
 
 def _first_bad(target: Target, failed: Sequence[Ended]) -> str:
-    """The version, if all failures are of one, and an older one of the same tasks succeeded."""
+    """The version, if all failures are of one that never worked, and an older one of the same tasks succeeded."""
     versions = {run.version for run in failed}
     if target.ledger is None or len(versions) != 1:
         return ""
     (version,) = versions
     sights = [target.ledger.recent.versions(task) for task in {run.task for run in failed}]
+    if any(version in known and known[version].succeeded for known in sights):
+        return ""
     begins = min((known[version].first_created for known in sights if version in known), default=0)
     older = any(
         other != version and sight.succeeded and sight.first_created < begins
