@@ -46,9 +46,7 @@ soak: setup ## the long tests: 1,200 kills, ten million runs; prints what it mea
 	@$(BIN)/python tests/soak/endless.py $(TASKS) --distinct
 
 bench: setup ## what scrapes, rules and spans cost, each against something measured in the same run
-	@PYTHONPATH=tests $(BIN)/python -m bench.scrapes
-	@PYTHONPATH=tests $(BIN)/python -m bench.rules
-	@PYTHONPATH=tests $(BIN)/python -m bench.spans
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check

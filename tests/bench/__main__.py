@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from bench import loop, memory, rules, runs, scrapes, start
+from bench import loop, memory, rules, runs, scrapes, spans, start
 from bench.table import Row, markdown
 from triggerdev_exporter.stalls import calm_the_collector
 
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "scrapes": scrapes.rows,
     "runs": runs.rows,
     "rules": rules.rows,
+    "spans": spans.rows,
     "memory": memory.rows,
     "loop": loop.rows,
     "start": start.rows,

@@ -29,6 +29,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 from pydantic import SecretStr
 
+from bench.table import Row
 from triggerdev_exporter.app import open_targets, running
 from triggerdev_exporter.clock import SECOND, Instant, SystemClock
 from triggerdev_exporter.config.addresses import Listen
@@ -224,7 +225,6 @@ def plainly(spans: list[Any], endpoint: str) -> float:
 class Watched:
     """What was seen in some time of watching, in seconds."""
 
-    name: str
     seconds: float
     """In the second half: what waits for a query has a minute or two to go."""
     ticks: int
@@ -241,14 +241,14 @@ class Watched:
         per_minute = self.finished / self.seconds * 60
         spans = f", {self.exported / self.seconds * 60:,.0f} spans exported, {self.pending:,} runs waiting"
         return (
-            f"  {self.name + ':':<16} {per_minute:,.0f} runs ended a minute; {self.ticks} ticks of {INTERVAL_S} s, "
+            f"{per_minute:,.0f} runs ended a minute; {self.ticks} ticks of {INTERVAL_S} s, "
             f"{self.longest_gap:.1f} s apart at most, {self.longest_tick:.2f} s long at most; "
             f"longest stall {self.stall * 1000:.0f} ms; {self.cpu / self.seconds:.0%} of a CPU"
             + (spans if self.exported else "")
         )
 
 
-async def watch(name: str, urls: dict[str, str], seconds: float, *, traces: bool) -> Watched:
+async def watch(urls: dict[str, str], seconds: float, *, traces: bool) -> Watched:
     """Run the daemon for a while."""
     otlp = Otlp(endpoint=f"{urls['collector']}/v1/traces") if traces else None
     with tempfile.TemporaryDirectory() as folder:
@@ -270,7 +270,6 @@ async def watch(name: str, urls: dict[str, str], seconds: float, *, traces: bool
             assert target.ledger is not None
             finished, exported = (after - before for after, before in zip(counts(target), begun, strict=True))
             return Watched(
-                name,
                 last - began,
                 len(ends),
                 max((later - earlier for earlier, later in pairwise(ends)), default=0.0) / SECOND,
@@ -290,10 +289,44 @@ def counts(target: Watching) -> tuple[float, float]:
     return finished, target.ledger.counter("spans_exported_total").get((), 0)
 
 
+def rows() -> list[Row]:
+    """What `make bench` tells of spans."""
+    with outside(0) as urls:
+        found = asyncio.run(cost(10_000, urls))
+    seen = []
+    for traces in (False, True):
+        with outside(RUNS_A_MINUTE) as urls:
+            seen.append(asyncio.run(watch(urls, 240.0, traces=traces)))
+    without, with_ = seen
+    return [
+        Row(
+            "spans a CPU-second, from the state file to the acknowledgement",
+            f"{found.spans / found.ours:,.0f}",
+            f"plain `exporter.export` of the same spans: {found.spans / found.plain:,.0f}",
+            f"{found.ratio:.2f} × its cost",
+            "≤ 2 ×",
+        ),
+        Row(
+            f"longest time between polls of {INTERVAL_S} s, {RUNS_A_MINUTE:,} runs a minute exported",
+            f"{with_.longest_gap:.1f} s",
+            f"without traces: {without.longest_gap:.1f} s",
+            f"{with_.longest_gap / without.longest_gap:.2f} ×",
+            "the interval does not slip",
+        ),
+        Row(
+            f"spans exported a minute, of {with_.finished / with_.seconds * 60:,.0f} runs that ended",
+            f"{with_.exported / with_.seconds * 60:,.0f}",
+            f"runs that wait at the end: {with_.pending:,}",
+            f"{with_.exported / with_.finished:.1f} a run",
+            "3 a run",
+        ),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="of which the cost is measured")
-    parser.add_argument("--seconds", type=float, default=300.0, help="how long each daemon is watched")
+    parser.add_argument("--seconds", type=float, default=240.0, help="how long each daemon is watched")
     parser.add_argument("--outside", type=int, help=argparse.SUPPRESS)
     wish = parser.parse_args()
     if wish.outside is not None:
@@ -303,7 +336,7 @@ def main() -> None:
         print(asyncio.run(cost(wish.runs, urls)))
     for name, traces in (("without traces", False), ("with traces", True)):
         with outside(RUNS_A_MINUTE) as urls:
-            print(asyncio.run(watch(name, urls, wish.seconds, traces=traces)))
+            print(f"  {name}: {asyncio.run(watch(urls, wish.seconds, traces=traces))}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, Unauthorized
 from triggerdev_exporter.ledger.facts import Kind
+from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.news import Draft, News, hashes
 from triggerdev_exporter.ledger.run_news import enrich
 from triggerdev_exporter.ledger.thing_news import follow_batches
@@ -23,6 +24,8 @@ from triggerdev_exporter.target import LOOK_AGAIN, Target
 log = logging.getLogger(__name__)
 
 EVERY = MINUTE
+PART = 200
+"""Rows of one transaction: there may be 10,000, and whoever shares the event loop waits for one part only."""
 ASKS = 2
 """How often after a change: the view that answers may be behind the list that told us."""
 
@@ -70,9 +73,13 @@ class Enricher:
         await self._take_in(rows, now)
 
     async def _take_in(self, rows: tuple[Enrichment, ...], now: Instant) -> None:
+        """Part by part. Rows come newest first, and the newest has the last word on its task's queue: so backwards."""
         _, journal = await self._target.open()
-        batches = sorted({row.batch_id for row in rows if row.batch_id})
+        for start in reversed(range(0, len(rows), PART)):
+            await self._take_in_part(journal, rows[start : start + PART], now)
 
+    async def _take_in_part(self, journal: Journal, rows: tuple[Enrichment, ...], now: Instant) -> None:
+        batches = sorted({row.batch_id for row in rows if row.batch_id})
         told = next((row for row in rows if row.project), None)
 
         def decide(draft: Draft) -> None:
