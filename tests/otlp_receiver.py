@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import trustme
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -146,27 +148,47 @@ class _Servicer(TraceServiceServicer):  # type: ignore[misc]  # generated, untyp
 
 
 @asynccontextmanager
-async def receiving(*, over_grpc: bool = False) -> AsyncIterator[Receiver]:
-    """A receiver that listens on loopback, over HTTP and, if wanted, over gRPC."""
+async def receiving(*, over_grpc: bool = False, tls: trustme.CA | None = None) -> AsyncIterator[Receiver]:
+    """A receiver that listens on loopback, over HTTP and, if wanted, over gRPC.
+
+    With `tls` it shows a certificate of that authority, and talks only to those who show one too.
+    """
     receiver = Receiver()
     app = web.Application(client_max_size=8 << 20)
     app.router.add_post("/v1/traces", receiver.post)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.http = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces"
+    shown = None if tls is None else tls.issue_cert("127.0.0.1")
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=_context(tls, shown)).start()
+    receiver.http = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/v1/traces"
     server = None
     try:
         if over_grpc:
             server = grpc.aio.server()
             add_TraceServiceServicer_to_server(_Servicer(receiver), server)
-            receiver.grpc = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+            if tls is None or shown is None:
+                port = server.add_insecure_port("127.0.0.1:0")
+            else:
+                pair = (shown.private_key_pem.bytes(), shown.cert_chain_pems[0].bytes())
+                credentials = grpc.ssl_server_credentials([pair], tls.cert_pem.bytes(), require_client_auth=True)
+                port = server.add_secure_port("127.0.0.1:0", credentials)
+            receiver.grpc = f"127.0.0.1:{port}"
             await server.start()
         yield receiver
     finally:
         if server is not None:
             await server.stop(None)
         await runner.cleanup()
+
+
+def _context(authority: trustme.CA | None, shown: trustme.LeafCert | None) -> ssl.SSLContext | None:
+    if authority is None or shown is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    shown.configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def told(span: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from typing import TYPE_CHECKING
 
 from triggerdev_exporter.clock import Clock
 from triggerdev_exporter.collect.relatives import Relatives
@@ -21,6 +22,9 @@ from triggerdev_exporter.spans.plan import Shape
 from triggerdev_exporter.spans.policy import Policy
 from triggerdev_exporter.spans.sampling import Sampler
 from triggerdev_exporter.target import Target
+
+if TYPE_CHECKING:
+    from triggerdev_exporter.spans.sender import Door
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +52,30 @@ def policy_of(traces: Traces, otlp: Otlp | None, target: TargetConfig) -> Policy
 
 
 @asynccontextmanager
+async def open_door(otlp: Otlp, clock: Clock) -> AsyncIterator[Door]:
+    """The way to the collector. Raises `ExporterError` if certificates cannot be used."""
+    if otlp.protocol == "grpc":
+        from triggerdev_exporter.spans.grpc_door import open_grpc
+
+        async with open_grpc(otlp) as over_grpc:
+            yield over_grpc
+    else:
+        from triggerdev_exporter.spans.http_door import open_http
+
+        async with open_http(otlp, clock) as over_http:
+            yield over_http
+
+
+@asynccontextmanager
 async def open_tracing(targets: Sequence[Target], otlp: Otlp | None, clock: Clock) -> AsyncIterator[None]:
     """Export the spans of `targets` while this is open. Raises `ExporterError` if certificates cannot be used."""
     if otlp is None:
         yield
         return
-    from triggerdev_exporter.spans.sender import Door, Sender
+    from triggerdev_exporter.spans.sender import Sender
 
     async with AsyncExitStack() as stack:
-        door: Door
-        if otlp.protocol == "grpc":
-            from triggerdev_exporter.spans.grpc_door import open_grpc
-
-            door = await stack.enter_async_context(open_grpc(otlp))
-        else:
-            from triggerdev_exporter.spans.http_door import open_http
-
-            door = await stack.enter_async_context(open_http(otlp, clock))
+        door = await stack.enter_async_context(open_door(otlp, clock))
         stop = asyncio.Event()
         tasks = []
         for target in targets:

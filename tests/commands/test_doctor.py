@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from otlp_receiver import receiving
 from triggerdev_exporter.cli import cli
 from triggerdev_exporter.errors import ConfigError
 from triggerdev_exporter.simulator.command import start_simulator
@@ -60,6 +61,28 @@ routes: {{receiver: ops}}
     assert done.exit_code == 1, done.output
     assert f"ops   webhook: 127.0.0.1:{free_port}: connection refused" in done.stdout
     assert "/hook/secret" not in done.output
+
+
+async def test_a_collector_of_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with start_simulator("idle") as simulator, receiving(over_grpc=True) as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http.removesuffix("/v1/traces"))
+        done = await doctor(tmp_path, simulator.url)
+        assert f"{receiver.http} (http/protobuf) takes requests" in " ".join(done.stdout.split())
+        assert done.exit_code == 0
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{receiver.grpc}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        done = await doctor(tmp_path, simulator.url)
+        assert f"{receiver.grpc} (grpc) takes requests" in " ".join(done.stdout.split())
+        assert receiver.spans == []
+
+
+async def test_a_collector_that_is_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with start_simulator("idle") as simulator:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", simulator.url)
+        done = await doctor(tmp_path, simulator.url)
+    assert done.exit_code == 1, done.output
+    assert "→ look at" in done.stdout
+    assert "OTEL_EXPORTER_OTLP_" in done.stdout
 
 
 async def test_mistakes_of_the_config_are_told_as_check_tells_them(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+import trustme
 from aiohttp import web
 
 from otlp_receiver import Receiver, receiving
@@ -283,6 +284,26 @@ async def test_killed_between_the_answer_and_its_commit_it_sends_the_same_bytes_
             await tracer.export()
             assert tracer.pending == 0
         assert (len(receiver.spans), len(receiver.by_id())) == (12, 6)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@BOTH
+async def test_both_sides_show_a_certificate(tmp_path: Path, protocol: str, known: bool) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    mine = authority.issue_cert("exporter.example")
+    names = {name: str(tmp_path / name) for name in ("certificate", "client_certificate", "client_key")}
+    (authority if known else other).cert_pem.write_to_path(names["certificate"])
+    mine.cert_chain_pems[0].write_to_path(names["client_certificate"])
+    mine.private_key_pem.write_to_path(names["client_key"])
+    async with receiving(over_grpc=True, tls=authority) as receiver:
+        otlp = to(receiver, protocol=protocol, is_secure=True, timeout_ms=2_000, **names)
+        async with tell(tmp_path) as story, exporting(story, otlp) as tracer:
+            await tracer.daemon.poll()
+            await runs(tracer, 1)
+            await tracer.export()
+            assert len(receiver.spans) == (3 if known else 0)
+            reason = "unavailable" if protocol == "grpc" else "tls"
+            assert (tracer.value("span_export_errors_total", reason=reason) or 0) == (0 if known else 1)
 
 
 async def test_it_runs_until_it_is_told_to_stop_and_survives_mistakes_of_ours(

@@ -23,6 +23,8 @@ from triggerdev_exporter.doctor.finding import Result, results
 from triggerdev_exporter.doctor.premises import look
 from triggerdev_exporter.doctor.subject import Subject
 from triggerdev_exporter.ledger.store import STATE_FILE
+from triggerdev_exporter.spans.otlp import Otlp
+from triggerdev_exporter.tracing import open_door
 
 _OWN_SHARE = Quota(requests_per_minute=120, share=1.0)
 """A look is a dozen requests, once: a modest share must not make it last for minutes."""
@@ -33,7 +35,7 @@ Open = Callable[[TargetConfig, Clock], AbstractAsyncContextManager[Client]]
 async def check_up(
     config: Config, rules: LoadedRules, clock: Clock, *, open_client: Open, book: Path
 ) -> AsyncIterator[Result]:
-    """Host first, then each target, then each receiver; a result at a time, as soon as it is known."""
+    """Host, each target, where spans go, each receiver; a result at a time, as soon as it is known."""
     state = look(config.state, STATE_FILE)
     names = [target.name for target in config.targets]
     web_file = config.web.config_file
@@ -53,8 +55,20 @@ async def check_up(
         )
         for result in results(TARGET_CHECKS, target.name, subject):
             yield result
+    if config.otlp is not None:
+        for result in await _collector(config.otlp, clock):
+            yield result
     async for result in _receivers(rules.ruleset):
         yield result
+
+
+async def _collector(otlp: Otlp, clock: Clock) -> list[Result]:
+    # Here, since it brings OpenTelemetry's SDK along.
+    from triggerdev_exporter.doctor.checks_spans import COLLECTOR_CHECKS, Collector
+
+    async with open_door(otlp, clock) as door:
+        # Every field of a request is optional: an empty one asks for nothing, and is answered as any other.
+        return results(COLLECTOR_CHECKS, "", Collector(otlp, await door.post(b"")))
 
 
 async def _receivers(ruleset: RuleSet) -> AsyncIterator[Result]:
