@@ -17,6 +17,7 @@ from triggerdev_exporter.web.pages import PAGE_SECURITY
 Client = TestClient[Any, Any]
 WEB = Path(__file__).parents[2] / "exporter" / "triggerdev_exporter" / "web"
 PATHS = ("/", "/alerts", "/tasks", "/tasks/mail", "/rules", "/targets", "/notifications", "/silences")
+BROUGHT = {file.name: file.read_bytes() for file in sorted((WEB / "static").iterdir())}
 SILENCE = {"matchers": "task=mail", "duration": "2h"}
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -164,6 +165,22 @@ async def test_ten_thousand_tasks_stay_usable(stage: Paged, client: Client) -> N
     found = await read(client, "/tasks?search=TASK-0123&sort=name")
     assert "10 tasks" in found
     assert "task-07777" in await read(client, "/")
+
+
+@pytest.mark.parametrize("name", BROUGHT)
+async def test_what_pages_bring_along_is_kept_by_browsers_and_asked_about(client: Client, name: str) -> None:
+    async with client.get(f"/static/{name}?0.1.0") as response:
+        assert await response.read() == BROUGHT[name]
+        assert response.content_type in {"text/css", "text/javascript", "image/svg+xml"}
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-cache"
+        etag = response.headers["ETag"]
+    for asked, status in ((etag, 304), (f'"other", {etag}', 304), ("*", 304), ('"other"', 200)):
+        async with client.get(f"/static/{name}", headers={"If-None-Match": asked}) as response:
+            assert (response.status, response.headers["ETag"]) == (status, etag)
+            assert len(await response.read()) == (0 if status == 304 else len(BROUGHT[name]))
+    async with client.get("/static/../pages.py") as response:
+        assert response.status == 404
 
 
 def test_nothing_comes_from_elsewhere() -> None:

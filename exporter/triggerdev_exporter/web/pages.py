@@ -6,8 +6,6 @@ They work without JavaScript, fetch nothing from elsewhere, and hold no secret.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib import resources
-from pathlib import Path
 
 import aiohttp_jinja2
 import jinja2
@@ -25,6 +23,7 @@ from triggerdev_exporter.web import alert_views, alerts_api, watching
 from triggerdev_exporter.web.alerts_api import Operated
 from triggerdev_exporter.web.filters import FILTERS, clock
 from triggerdev_exporter.web.json_api import Problem, chosen, numbered
+from triggerdev_exporter.web.static_files import static_routes
 
 PAGE_SECURITY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -58,7 +57,6 @@ class Pages:
         self._served = served
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        static = Path(str(resources.files("triggerdev_exporter.web") / "static"))
         return [
             web.get("/", self._page(self.overview)),
             web.get("/alerts", self._page(self.alerts)),
@@ -69,7 +67,7 @@ class Pages:
             web.get("/notifications", self._page(self.notifications)),
             web.get("/silences", self._page(self.silences)),
             web.get("/runbooks/{name}", self._page(self.runbook)),
-            web.static("/static", static),
+            *static_routes(),
         ]
 
     def _page(self, handler: Page) -> Page:
