@@ -53,15 +53,16 @@ def needs_for(questions: Iterable[Question]) -> Needs:
     return needs
 
 
-def told_by(world: World, *, now: Instant, tail: Instant, birth: Instant, seed: bool = False) -> Told:
+def told_by(world: World, *, tail: Instant, birth: Instant, seed: bool = False) -> Told:
     """The world as a story, as a dialect tells it.
 
-    Runs that were created before the look-back and had ended at birth were never to be seen.
+    What is listed by now is a matter of the world's own clock: the `Date` of its answers may be another one. Runs that
+    were created before the look-back and had ended at birth were never to be seen.
     """
     runs = [
         run
         for run in world.runs.values()
-        if run.visible_at <= now
+        if run.visible_at <= world.now
         and not (run.created_at < tail and run.finished_at is not None and run.finished_at < birth)
     ]
     schedules = [
@@ -154,11 +155,9 @@ def compare(target: Target, world: World, questions: Sequence[Question], instant
     ledger = target.ledger
     assert ledger is not None
     assert ledger.coverage is not None
-    now = target.server_now()
     seed = target.dialect is not None and target.dialect.name == "seed"
-    story = told_by(world, now=now, tail=ledger.coverage.tail, birth=ledger.birth, seed=seed)
-    reference = StorySignals(story)
-    reference.look(now)
+    reference = StorySignals(told_by(world, tail=ledger.coverage.tail, birth=ledger.birth, seed=seed))
+    reference.look(world.now)
     signals = LedgerSignals((target,))
     skew = target.client.meter.server_offset
     pairs = []

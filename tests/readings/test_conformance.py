@@ -7,13 +7,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from histories.history import (
     PHASES,
     SOAK,
     Ail,
     History,
+    Let,
+    Life,
+    Poll,
+    Setting,
     StumblingFaults,
     Watcher,
     ail,
@@ -58,6 +62,15 @@ def compare_now(story: Story, daemon: Daemon, present: Sequence[Question] = (*OP
     ]
 
 
+LISTED_JUST_NOW = History(
+    Setting(date_off=-70.0),
+    # The last look is at 4,300 s: it was listed five seconds before, or by the server's `Date` a minute after.
+    (Life("charge-card", born=595.0, waits=None, lasts=61.0, status="PENDING_VERSION", late=3_700.0),),
+    (Let(600.0), Poll(everything=True)),
+)
+"""When a run is listed is a matter of the server's database, and not of its `Date`."""
+
+
 class Asked(Watcher):
     """A daemon that rules ask from its first moment on."""
 
@@ -100,6 +113,7 @@ async def tell_asked(folder: Path, history: History) -> AsyncIterator[tuple[Stor
     phases=PHASES,
     print_blob=True,
 )
+@example(LISTED_JUST_NOW)
 @given(histories)
 async def test_any_history(tmp_path_factory: pytest.TempPathFactory, history: History) -> None:
     async with tell_asked(tmp_path_factory.mktemp("story"), history) as (story, daemon):
