@@ -17,11 +17,13 @@ import bcrypt
 import pytest
 import trustme
 
-from triggerdev_exporter.app import Exporter, reload_on_change, running
+from triggerdev_exporter.app import running
 from triggerdev_exporter.clock import ScaledClock
 from triggerdev_exporter.config.load import load_config
 from triggerdev_exporter.errors import ConfigError
+from triggerdev_exporter.exporter import Exporter
 from triggerdev_exporter.file_watch import RETRY_LOOKS, Watch
+from triggerdev_exporter.process import reload_on_change
 from triggerdev_exporter.simulator.command import Running, start_simulator
 
 ENVIRON = {"A_KEY": "tr_prod_a", "B_KEY": "tr_prod_b", "HOME": "/home/me"}
@@ -212,7 +214,7 @@ async def test_all_mistakes_are_told_at_once_and_the_old_stays(
 
 
 async def test_a_changed_file_is_noticed_and_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triggerdev_exporter.app.LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("triggerdev_exporter.process.LOOK_EVERY_S", 0.02)
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     (tmp_path / "web.yml").write_text("{}\n", "utf-8")
     web = 'web: {listen: "127.0.0.1:0", config_file: web.yml}\n'

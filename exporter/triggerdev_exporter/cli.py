@@ -50,9 +50,10 @@ for group in (rules, alerts, silence, outbox, receivers, why):
 def run(config_path: Path | None, listen: str | None) -> None:
     """Run the daemon (the default)."""
     from triggerdev_exporter import logs
-    from triggerdev_exporter.app import run_daemon, secrets_of
+    from triggerdev_exporter.app import run_daemon
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.config.load import load_config
+    from triggerdev_exporter.exporter import secrets_of
 
     read = partial(load_config, config_path, os.environ, listen=listen)
     loaded = read()
@@ -151,7 +152,8 @@ def demo(listen: str, profile: str, speed: float, seed: int) -> None:
 @click.option("--history", default="2h", show_default=True, help="How much has happened before the start.")
 def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, history: str) -> None:
     """Run the simulator alone: a Trigger.dev API that takes any tr_* key."""
-    from triggerdev_exporter.app import cannot_listen, told_to_stop
+    from triggerdev_exporter.app import cannot_listen
+    from triggerdev_exporter.process import told_to_stop
     from triggerdev_exporter.simulator.command import SimulatorOptions, run_simulator
 
     address = _listen(listen)

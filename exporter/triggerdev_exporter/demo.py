@@ -15,10 +15,11 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from triggerdev_exporter import logs
-from triggerdev_exporter.app import running, told_to_stop
+from triggerdev_exporter.app import running
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND, ScaledClock
 from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.config.model import Alerts, Config, Intervals, Quota, Target, Web
+from triggerdev_exporter.process import told_to_stop
 from triggerdev_exporter.simulator.command import start_simulator
 from triggerdev_exporter.simulator.scenario import shop
 from triggerdev_exporter.sink import open_sink

@@ -123,14 +123,6 @@ def _why(error: Exception) -> str:
     return "the connection broke"
 
 
-def read_url(text: str) -> URL:
-    """``http://127.0.0.1:9925``, also without ``http://``. Raises `ValueError`."""
-    url = URL(text if "://" in text else f"http://{text}")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(text)
-    return url.with_query(None).with_fragment(None)
-
-
 @asynccontextmanager
 async def open_daemon(entrance: Entrance) -> AsyncIterator[Daemon]:
     """The daemon behind `entrance`. A proxy of the environment is not used: the daemon is near."""

@@ -8,9 +8,12 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from yarl import URL  # imported late: help should not wait for it
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _LONGEST = 1_024
@@ -20,8 +23,7 @@ _LONGEST = 1_024
 class Entrance:
     """What `daemon.open_daemon` needs."""
 
-    url: Any
-    """A `yarl.URL`; imported late."""
+    url: URL
     authorization: str = field(default="", repr=False)
     """The header, or nothing."""
     context: ssl.SSLContext | None = None
@@ -71,10 +73,8 @@ def entrance(
     key_file: str | None = None,
 ) -> Entrance:
     """Raises `click.BadParameter` for what cannot be used."""
-    from triggerdev_exporter.commands.daemon import read_url
-
     try:
-        read = read_url(url)
+        read = _read_url(url)
     except ValueError as error:
         raise click.BadParameter(
             "this is no address; write it like http://127.0.0.1:9925", param_hint="--url"
@@ -89,6 +89,16 @@ def entrance(
     if ca_file or cert_file or key_file:
         raise click.UsageError("certificates are for https: write --url https://…")
     return Entrance(read, authorization)
+
+
+def _read_url(text: str) -> URL:
+    """``http://127.0.0.1:9925``, also without ``http://``. Raises `ValueError`."""
+    from yarl import URL
+
+    url = URL(text if "://" in text else f"http://{text}")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(text)
+    return url.with_query(None).with_fragment(None)
 
 
 def _password(path: str) -> str:
