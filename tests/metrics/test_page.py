@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
+from bench.crowd import Crowd, page_of_news
 from story import Daemon, Story, read_page, tell
 from triggerdev_exporter.metrics.negotiation import Format
+from triggerdev_exporter.metrics.page import AT_A_TIME, Kept, Page
+from virtual_clock import VirtualClock
 
 GOLDEN = Path(__file__).parent / "page.txt"
 #: What is different in every run: where the simulator listens, how long things took, and who runs this.
@@ -84,3 +88,45 @@ async def test_a_static_label_is_on_every_series_whatever_a_family_calls_its_own
         series = [labels for name, labels in daemon.page() if not name.startswith("triggerdev_exporter_")]
         assert series
         assert {dict(labels)["project"] for labels in series} == {"shop"}
+
+
+class HurriedClock(VirtualClock):
+    """Every look at it finds that the turn is over, and in every pause something happens to the crowd."""
+
+    crowd: Crowd
+
+    def monotonic(self) -> float:
+        self.advance(1)
+        return super().monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        self.crowd.ledger.absorb(page_of_news(self.crowd.tasks, self.crowd.random, share=0.1))
+        await super().sleep(seconds)
+
+
+@pytest.mark.parametrize("format_", [Format.TEXT_0, Format.OPENMETRICS_1])
+async def test_a_page_that_is_written_in_turns_tells_one_instant(tmp_path: Path, format_: Format) -> None:
+    clock = HurriedClock()
+    crowd = clock.crowd = Crowd(100, clock, tmp_path)
+    now, kept = clock.now(), Kept()
+
+    def page(kept: Kept | None) -> Page:
+        return Page((crowd.target,), now, loaded_at=now, state_bytes=0, kept=kept)
+
+    before = page(None).text(format_)
+    first, second = await asyncio.gather(*(page(kept).text_in_turns(format_, clock) for _ in range(2)))
+    assert len(clock.slept) > crowd.tasks * 7 // AT_A_TIME
+    assert first.body.text == before.body.text
+    # It waited, and what happened meanwhile is in it.
+    assert second.body.text != first.body.text
+    assert second.body.series == first.body.series
+    after = page(None).text(format_)
+    third = await page(kept).text_in_turns(format_, clock)
+    assert third.body.text == after.body.text
+    # Nothing has happened since the last pause: nobody has to wait for that.
+    pauses = len(clock.slept)
+    crowd.target.sights.queues = ()
+    page(kept).text(format_)
+    assert await page(kept).text_in_turns(format_, clock) == page(kept).text(format_)
+    assert len(clock.slept) == pauses
+    await crowd.close()

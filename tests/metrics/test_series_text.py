@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from library_page import Library, metric
 from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.metrics.family import Buckets, Kind, Value
-from triggerdev_exporter.metrics.series_text import SeriesText, header, number
+from triggerdev_exporter.metrics.series_text import SeriesText, Unwritten, header, number, write
 
 HELP = 'What "it" is:\\ one\nand another.'
 LABELS = ("task", "status")
@@ -55,8 +55,10 @@ def samples(found: Iterable[Metric]) -> dict[tuple[str, frozenset[tuple[str, str
 
 def ours(kind: Kind, rows: dict[tuple[str, str], Value], text: SeriesText, *, as_openmetrics: bool) -> str:
     lines = [header(name_of(kind), HELP, kind, openmetrics=as_openmetrics)]
-    assert text.write(rows.items(), lines) == len(rows)
-    return "".join(lines) + ("# EOF\n" if as_openmetrics else "")
+    unwritten: list[Unwritten] = []
+    assert text.gather(rows.items(), lines, unwritten) == len(rows)
+    write(unwritten, lines)
+    return b"".join(lines).decode() + ("# EOF\n" if as_openmetrics else "")
 
 
 def name_of(kind: Kind) -> str:
@@ -103,7 +105,10 @@ def test_labels_that_are_gone_are_forgotten() -> None:
     text = SeriesText("triggerdev_thing", ("task",), {}, Kind.GAUGE)
 
     def kept_after(names: Sequence[str]) -> int:
-        text.write([((name,), 1) for name in names], [])
+        lines: list[bytes] = []
+        unwritten: list[Unwritten] = []
+        text.gather([((name,), 1) for name in names], lines, unwritten)
+        write(unwritten, lines)
         return len(text._kept)
 
     for generation in range(20):

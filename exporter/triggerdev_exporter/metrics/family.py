@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.exemplars import Exemplar
+from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER, Limits
 from triggerdev_exporter.ledger.run_news import open_by_status
@@ -58,6 +60,21 @@ class View:
     @property
     def ledger(self) -> Ledger | None:
         return self.target.ledger
+
+    @cached_property
+    def tasks(self) -> Sequence[tuple[str, TaskFacts]]:
+        """Tasks that had a run and have series of their own, by name: sorted once for several families."""
+        return [] if self.ledger is None else sorted(self.ledger.tasks.items(), key=itemgetter(0))
+
+    @cached_property
+    def known_tasks(self) -> Sequence[str]:
+        """Tasks with series of their own: those that had a run, and those that the current deployment brings."""
+        if self.ledger is None:
+            return []
+        known, limits = self.ledger.tasks, self.ledger.limits
+        deployed = self.target.sights.deployed_tasks
+        more = sorted(task for task in deployed if task not in known and limits.allows(task))
+        return sorted([*known, *more[: max(0, limits.tasks - len(known))]])
 
     @cached_property
     def open_by_status(self) -> Mapping[tuple[str, str], tuple[int, Instant]]:
@@ -110,6 +127,13 @@ class Family:
 
 def fold(rows: Rows, most: int, rest: Rest) -> Rows:
     """The first `most` rows, and the rest under ``__other__`` in the first label (or not at all)."""
+    given = list(rows)
+    if len(given) <= most and OTHER not in [labels[0] for labels, _ in given]:
+        return given
+    return _folded(given, most, rest)
+
+
+def _folded(rows: Rows, most: int, rest: Rest) -> Rows:
     over: dict[tuple[str, ...], list[float]] = {}
     for number, (labels, value) in enumerate(rows):
         if number < most and labels[0] != OTHER:

@@ -3,13 +3,17 @@
 It reads memory only. Series of one family stand together over all targets, each label set once. What runs and things
 look like (the body) changes when the ledger or a sight does: until then its text is kept, and so is what gzip made of
 it. What the exporter says of itself (the tail) is new in every scrape, and small.
+
+A body is made in two steps. All its numbers are read at one instant, since they belong together. The text of those that
+are new is written after that, in parts, so that a page of which much is new keeps nobody waiting.
 """
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -18,16 +22,19 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import CollectorRegistry
 
 from triggerdev_alerts.book import Book
-from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.clock import Clock, Instant
 from triggerdev_exporter.metrics.alert_families import ALERT_FAMILIES
 from triggerdev_exporter.metrics.catalogue import BODY
 from triggerdev_exporter.metrics.family import PREFIX, Family, View
 from triggerdev_exporter.metrics.negotiation import Format
 from triggerdev_exporter.metrics.own_families import OWN_FAMILIES
 from triggerdev_exporter.metrics.process_families import PROCESS_FAMILIES, Process, ProcessFamily
-from triggerdev_exporter.metrics.series_text import SeriesText, header
+from triggerdev_exporter.metrics.series_text import SeriesText, Unwritten, header, write
 from triggerdev_exporter.target import Target
+from triggerdev_exporter.turns import in_turns
 
+AT_A_TIME = 250
+"""Label sets that are written before others may have a turn: two milliseconds, if each is new and a histogram."""
 GZIP_LEVEL = 1
 """Higher levels take three times as long, for a page that is a fifth smaller."""
 _GZIP = 16 + zlib.MAX_WBITS
@@ -79,6 +86,8 @@ class _Memory:
     body: Body | None = None
     body_of: Hashable = None
     """What `body` was made of."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever makes the body; who comes meanwhile most often finds it made."""
 
 
 class Kept:
@@ -120,35 +129,62 @@ class Page:
 
     def text(self, format_: Format) -> Text:
         """The page in `format_`, to be sent plain or packed. Families without a series are left out."""
-        openmetrics_ = format_.is_openmetrics
-        memory = self._kept.openmetrics if openmetrics_ else self._kept.text
-        made_of = tuple(_made_of(view) for view in self._views)
-        if memory.body is None or memory.body_of != made_of:
-            series: dict[str, int] = {}
-            lines = self._families(BODY, memory, series, openmetrics_)
-            memory.body, memory.body_of = Body("".join(lines).encode(), series), made_of
-        return Text(memory.body, self._tail(memory, openmetrics_))
+        memory = self._memory(format_)
+        for _ in self._make_body(memory, format_):
+            pass
+        return self._with_tail(memory, format_)
 
-    def _families(
-        self, families: Iterable[Family], memory: _Memory, series: dict[str, int], openmetrics_: bool
-    ) -> list[str]:
-        """The lines of `families`; how many label sets each has is noted in `series`."""
-        lines: list[str] = []
+    async def text_in_turns(self, format_: Format, clock: Clock) -> Text:
+        """The same, while others get their turns. The body tells one instant, at which it was the page's turn."""
+        memory = self._memory(format_)
+        async with memory.turn:
+            await in_turns(self._make_body(memory, format_), clock)
+            return self._with_tail(memory, format_)
+
+    def _memory(self, format_: Format) -> _Memory:
+        return self._kept.openmetrics if format_.is_openmetrics else self._kept.text
+
+    def _make_body(self, memory: _Memory, format_: Format) -> Iterator[None]:
+        """Put the body into `memory`, if what is there is not it; in parts of at most `AT_A_TIME` label sets."""
+        made_of = tuple(_made_of(view) for view in self._views)
+        if memory.body is not None and memory.body_of == made_of:
+            return
+        series: dict[str, int] = {}
+        lines, unwritten = self._gather(BODY, memory, series, format_)
+        yield
+        for start in range(0, len(unwritten), AT_A_TIME):
+            write(unwritten[start : start + AT_A_TIME], lines)
+            yield
+        memory.body, memory.body_of = Body(b"".join(lines), series), made_of
+
+    def _gather(
+        self, families: Iterable[Family], memory: _Memory, series: dict[str, int], format_: Format
+    ) -> tuple[list[bytes], list[Unwritten]]:
+        """The lines of `families` at this instant; how many label sets each has is noted in `series`."""
+        lines: list[bytes] = []
+        unwritten: list[Unwritten] = []
+        targets = [(view, _Texts(memory, view, format_)) for view in self._views]
         for family in families:
             place = len(lines)
-            lines.append(header(family.full_name, family.help, family.kind, openmetrics=openmetrics_))
-            count = sum(
-                _series_text(memory, family, view, openmetrics_).write(family.rows(view), lines) for view in self._views
-            )
+            lines.append(header(family.full_name, family.help, family.kind, openmetrics=format_.is_openmetrics))
+            count = 0
+            for view, texts in targets:
+                count += texts.of(family).gather(family.rows(view), lines, unwritten)
             if count:
                 series[family.full_name] = count
             else:
                 del lines[place:]
-        return lines
+        return lines, unwritten
 
-    def _tail(self, memory: _Memory, openmetrics_: bool) -> bytes:
-        series = dict(memory.body.series) if memory.body is not None else {}
-        lines = self._families(OWN_FAMILIES, memory, series, openmetrics_)
+    def _with_tail(self, memory: _Memory, format_: Format) -> Text:
+        if memory.body is None:
+            raise AssertionError  # pragma: no cover - it was just made
+        return Text(memory.body, self._tail(memory, memory.body, format_))
+
+    def _tail(self, memory: _Memory, body: Body, format_: Format) -> bytes:
+        openmetrics_ = format_.is_openmetrics
+        series = dict(body.series)
+        lines, unwritten = self._gather(OWN_FAMILIES, memory, series, format_)
         process = Process(
             self._loaded_at, self._reloaded, self._state_bytes, series, self._folded(), self._book, self._stall
         )
@@ -163,12 +199,15 @@ class Page:
                 if text is None or text.static != static:
                     text = SeriesText(family.full_name, family.labels, static, family.kind)
                     memory.own_lines[family.name, target] = text
-                count += text.write(rows, lines)
+                count += text.gather(rows, lines, unwritten)
             if not count:
                 del lines[place:]
-        write = openmetrics.generate_latest if openmetrics_ else exposition.generate_latest
-        library = b"".join(write(registry).removesuffix(b"# EOF\n") for registry in self._registries)
-        return "".join(lines).encode() + library + (b"# EOF\n" if openmetrics_ else b"")
+        write(unwritten, lines)
+        by_library = openmetrics.generate_latest if openmetrics_ else exposition.generate_latest
+        lines += [by_library(registry).removesuffix(b"# EOF\n") for registry in self._registries]
+        if openmetrics_:
+            lines.append(b"# EOF\n")
+        return b"".join(lines)
 
     def _folded(self) -> dict[str, int]:
         total: Counter[str] = Counter()
@@ -193,19 +232,24 @@ def _made_of(view: View) -> Hashable:
     )
 
 
-def _series_text(memory: _Memory, family: Family, view: View, openmetrics_: bool) -> SeriesText:
-    target = view.target
-    texts = memory.lines.setdefault(target, {})
-    # In text, created timestamps would be gauges of their own and double the page. They are the birth of the state, so
-    # they survive restarts as the counters do.
-    created = view.ledger.birth / 1000 if openmetrics_ and view.ledger is not None else None
-    text = texts.get(family.name)
-    if text is None or text.created != created:
-        static = {"target": target.name, **target.config.labels}
-        text = texts[family.name] = SeriesText(
-            family.full_name, family.labels, static, family.kind, created, exemplars=openmetrics_
-        )
-    return text
+class _Texts:
+    """What writes the families of one target in one format."""
+
+    def __init__(self, memory: _Memory, view: View, format_: Format) -> None:
+        self._texts = memory.lines.setdefault(view.target, {})
+        self._static = {"target": view.target.name, **view.target.config.labels}
+        self._openmetrics = format_.is_openmetrics
+        # In text, created timestamps would be gauges of their own and double the page. They are the birth of the state,
+        # so they survive restarts as the counters do.
+        self._created = view.ledger.birth / 1000 if self._openmetrics and view.ledger is not None else None
+
+    def of(self, family: Family) -> SeriesText:
+        text = self._texts.get(family.name)
+        if text is None or text.created != self._created:
+            text = self._texts[family.name] = SeriesText(
+                family.full_name, family.labels, self._static, family.kind, self._created, exemplars=self._openmetrics
+            )
+        return text
 
 
 def _by_target(family: ProcessFamily, process: Process) -> dict[str, list[tuple[tuple[str, ...], float]]]:

@@ -17,17 +17,10 @@ from triggerdev_exporter.statuses import TERMINAL
 _STATUSES = sorted(status.value for status in TERMINAL)
 
 
-def known_tasks(view: View, ledger: Ledger) -> list[str]:
-    """Tasks with series of their own: those that had a run, and those that the current deployment brings."""
-    allowed = sorted(filter(ledger.limits.allows, view.target.sights.deployed_tasks))
-    room = max(0, ledger.limits.tasks - len(ledger.tasks))
-    return sorted({*ledger.tasks, *[task for task in allowed if task not in ledger.tasks][:room]})
-
-
 def counted_tasks(view: View, ledger: Ledger, family: str) -> list[str]:
     """The tasks of a counter family by task: the known ones, and ``__other__`` where something was folded."""
-    folded = [OTHER] if any(labels[0] == OTHER for labels in ledger.counter(family)) else []
-    return known_tasks(view, ledger) + folded
+    folded = [OTHER] if OTHER in [labels[0] for labels in ledger.counter(family)] else []
+    return [*view.known_tasks, *folded]
 
 
 def seconds(at: Instant) -> float:
@@ -96,15 +89,15 @@ def _finished(view: View) -> Rows:
 def _open(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
-        table = view.open_by_status
-        for task in sorted(ledger.tasks):
-            for status in ledger.tasks[task].open_statuses:
+        table, known = view.open_by_status, ledger.tasks
+        for task, facts in view.tasks:
+            for status in facts.open_statuses:
                 place = (task, status)
                 # A status is its text: the same key.
                 found = table.get(place)
                 yield place, 0 if found is None else found[0]
         for (task, status), (count, _) in sorted(table.items()):
-            if task not in ledger.tasks:
+            if task not in known:
                 # A task without series of its own: `fold` adds it to the others.
                 yield (OTHER, status), count
 
@@ -112,16 +105,17 @@ def _open(view: View) -> Rows:
 def _oldest_open(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
+        known = ledger.tasks
         for (task, status), (_, since) in sorted(view.open_by_status.items()):
-            yield (task if task in ledger.tasks else OTHER, status), seconds(since)
+            yield (task if task in known else OTHER, status), seconds(since)
 
 
 def _task_facts(pick: Callable[[TaskFacts], float | None]) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
         ledger = view.counts("runs")
         if ledger is not None:
-            for task in sorted(ledger.tasks):
-                value = pick(ledger.tasks[task])
+            for task, facts in view.tasks:
+                value = pick(facts)
                 if value is not None:
                     yield (task,), value
 
@@ -132,10 +126,11 @@ def _task_info(view: View) -> Rows:
     ledger = view.counts("runs")
     if ledger is not None:
         current = view.target.sights.deployment
-        for task in known_tasks(view, ledger):
-            facts = ledger.tasks.get(task)
+        known, deployed = ledger.tasks, view.target.sights.deployed_tasks
+        for task in view.known_tasks:
+            facts = known.get(task)
             version = facts.version if facts is not None and facts.version else None
-            if version is None and current is not None and task in view.target.sights.deployed_tasks:
+            if version is None and current is not None and task in deployed:
                 version = current.version
             yield (task, "", version or ""), 1
 

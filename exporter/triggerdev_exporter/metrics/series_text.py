@@ -1,12 +1,13 @@
 """The text of series, in the text format or OpenMetrics: one line or one histogram a label set. No I/O.
 
 What a label set looks like is kept beside its value: on the next page it costs a look-up, and work only where the value
-is another. Only syntax lives here: which series there are is said by the families.
+is another. That work can be left for later, once all numbers of a page are known. Only syntax lives here: which series
+there are is said by the families.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import accumulate
 
@@ -45,22 +46,33 @@ class SeriesText:
         self._exemplars = exemplars
         self._counts = kind is not Kind.GAUGE
         self._static_words = [f'{name}="{escape(value)}"' for name, value in static.items()]
-        self._kept: dict[tuple[str, ...], tuple[Value, str]] = {}
+        self._kept: dict[tuple[str, ...], tuple[Value, bytes]] = {}
 
-    def write(self, rows: Rows, lines: list[str]) -> int:
-        """Append the lines of `rows` to `lines`; returns how many rows there were."""
-        kept = self._kept
+    def gather(self, rows: Rows, lines: list[bytes], unwritten: list[Unwritten]) -> int:
+        """Append the lines of `rows` to `lines`; returns how many rows there were.
+
+        Where a label set is new, or its value is another, an empty line stands for what `unwritten` is to put there.
+        """
+        kept, append = self._kept, lines.append
         count = 0
         for labels, value in rows:
             count += 1
             known = kept.get(labels)
-            if known is None or known[0] != value:
-                known = kept[labels] = (value, self._text(labels, value))
-            lines.append(known[1])
+            if known is not None and known[0] == value:
+                append(known[1])
+            else:
+                unwritten.append((self, len(lines), labels, value))
+                append(b"")
         # Series come and go: what is remembered must not outgrow what is shown.
         if len(kept) > 2 * count + _ROOM:
             kept.clear()
         return count
+
+    def line(self, labels: tuple[str, ...], value: Value) -> bytes:
+        """The lines of one label set; they are kept for the next page."""
+        line = self._text(labels, value).encode()
+        self._kept[labels] = (value, line)
+        return line
 
     def _text(self, labels: tuple[str, ...], value: Value) -> str:
         name, inner = self._name, self._inner(labels)
@@ -90,6 +102,16 @@ class SeriesText:
         return ",".join([*self._static_words, *own])
 
 
+Unwritten = tuple[SeriesText, int, tuple[str, ...], Value]
+"""A label set that has no text yet: whose it is, its place among the lines, and what it says."""
+
+
+def write(unwritten: Iterable[Unwritten], lines: list[bytes]) -> None:
+    """Put the text of label sets into their places."""
+    for text, place, labels, value in unwritten:
+        lines[place] = text.line(labels, value)
+
+
 def exemplar_text(exemplar: Exemplar | None) -> str:
     """What follows the number of a bucket. The format allows 128 characters of labels, names included."""
     if exemplar is None:
@@ -112,13 +134,14 @@ def _head(sample: str, inner: str) -> str:
     return f"{sample}{{{inner}}} " if inner else f"{sample} "
 
 
-def header(name: str, help_: str, kind: Kind, *, openmetrics: bool) -> str:
+@cache
+def header(name: str, help_: str, kind: Kind, *, openmetrics: bool) -> bytes:
     """The HELP and TYPE lines of a family; OpenMetrics calls a counter's family without its ``_total``."""
     text = help_.replace("\\", r"\\").replace("\n", r"\n")
     if openmetrics:
         text = text.replace('"', r"\"")
         name = name.removesuffix("_total") if kind is Kind.COUNTER else name
-    return f"# HELP {name} {text}\n# TYPE {name} {kind.value}\n"
+    return f"# HELP {name} {text}\n# TYPE {name} {kind.value}\n".encode()
 
 
 def escape(value: str) -> str:

@@ -86,7 +86,7 @@ def make_app(served: Served, gate: Gate | None = None) -> web.Application:
 
     async def metrics(request: web.Request) -> web.Response:
         format_, content_type = choose_format(",".join(request.headers.getall("Accept", [])))
-        text = served.page(served.clock.now()).text(format_)
+        text = await served.page(served.clock.now()).text_in_turns(format_, served.clock)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
             headers["Content-Encoding"] = "gzip"
