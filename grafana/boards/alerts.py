@@ -5,7 +5,7 @@ from __future__ import annotations
 from boards.limits import limit
 from boards.model import Board, Look, Panel, Query, Row
 from boards.promql import differs, eq, like, of, or_zero_alive, own, total
-from boards.style import COMMON, DEPLOYED, FIRING, TO_QUEUE, TO_TASK, red, warn
+from boards.style import COMMON, DEPLOYED, EXPORTER, FIRING, TO_QUEUE, TO_RUNBOOK, TO_STATUS, TO_TASK, red, warn
 
 _RATE = "[$__rate_interval]"
 _ABOUT = "alertname, severity, target, task, queue, owner"
@@ -97,7 +97,8 @@ _FIRES = Row(
         Panel(
             "Firing now",
             "Each alert that fires, and for how long it has in the time that is shown. Held while Trigger.dev cannot "
-            "be read. The runbook of each is in alerts/runbooks, and linked in its message. Empty: nothing fires.",
+            "be read. Click an alert for its runbook (if it came with the program), or for what holds now. Empty: "
+            "nothing fires.",
             Look.TABLE,
             (
                 Query(
@@ -119,7 +120,7 @@ _FIRES = Row(
                 "queue": "Queue",
                 "owner": "Owner",
             },
-            column_links={"Task": (TO_TASK,), "Queue": (TO_QUEUE,)},
+            column_links={"Alert": (TO_RUNBOOK, TO_STATUS), "Task": (TO_TASK,), "Queue": (TO_QUEUE,)},
             column_colours={"Severity": {"critical": "red", "warning": "orange", "info": "blue"}},
             ascending="Severity",
             descending="Fired for",
@@ -244,6 +245,6 @@ BOARD = Board(
     "Trigger.dev / Alerts",
     "What fires, what nearly does, who was told, and whether telling works.",
     (_NOW, _FIRES, _RULES, _TOLD),
-    COMMON,
+    (*COMMON, EXPORTER),
     (DEPLOYED, FIRING),
 )

@@ -46,7 +46,7 @@ _BATCHES = Row(
             "none did. COMPLETED says nothing about how its runs ended: see the task for that.",
             Look.LINES,
             (
-                Query(total(rate("batches_triggered_total")) + " * 60", "triggered"),
+                Query(total(rate("batches_triggered_total")) + " * 60", "triggered", colour="blue"),
                 Query(total(rate("batches_finished_total"), "status") + " * 60", "{{status}}"),
             ),
             "cpm",

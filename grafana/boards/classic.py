@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA = 39
+GRAFANA = "10.0.0"
+"""The oldest that reads it. A panel that does not say so is taken for one of Grafana 6, and translated from there."""
 _DATASOURCE_VARIABLE: Json = {
     "name": "datasource",
     "label": "Data source",
@@ -152,6 +154,7 @@ def _placed(panels: tuple[Panel, ...], y: int) -> tuple[list[tuple[Panel, Json]]
 def _panel(panel: Panel) -> Json:
     return {
         "type": panel.look.value,
+        "pluginVersion": GRAFANA,
         "title": panel.title,
         "description": panel.description,
         "datasource": DATASOURCE,
@@ -226,7 +229,14 @@ def _overrides(panel: Panel) -> Iterator[Json]:
     for label, colours in COLOURS.items():
         if any(query.legend == f"{{{{{label}}}}}" for query in panel.queries):
             for value, colour in colours.items():
-                yield _override(value, color={"mode": "fixed", "fixedColor": colour})
+                yield _override(value, **_fixed(colour))
+    for query in panel.queries:
+        if query.colour:
+            yield _override(query.legend, **_fixed(query.colour))
+
+
+def _fixed(colour: str) -> Json:
+    return {"color": {"mode": "fixed", "fixedColor": colour}}
 
 
 def _columns(panel: Panel) -> Iterator[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from boards import runs
 from boards.limits import limit
 from boards.model import Board, Look, Panel, Query, Row
 from boards.promql import grown, like, of, rate, share, total
@@ -9,7 +10,6 @@ from boards.style import APP, COMMON, DEPLOYED, PROJECT, TASK, TO_RUNS, TO_TASK,
 
 _T = like("task", "$task")
 _ENDED = f"sum by (target, task) (increase({of('run_duration_seconds_count', _T)}[$__range]))"
-_ENDED_RATE = f"sum by (task) (rate({of('run_duration_seconds_count', _T)}[$__rate_interval]))"
 
 _NOW = Row(
     "In the time that is shown",
@@ -83,18 +83,11 @@ _OVER_TIME = Row(
             "Average cost of a run that ended. A rise without more work is slower code, more attempts, or a larger "
             "machine.",
             Look.LINES,
-            (Query(share(total(rate("run_cost_usd_total", _T), "task"), _ENDED_RATE), "{{task}}"),),
+            (Query(runs.per_run("run_cost_usd_total", _T), "{{task}} ({{target}})"),),
             "currencyUSD",
             decimals=5,
         ),
-        Panel(
-            "Attempts per run",
-            "Average attempts of a run that ended: everything above 1 was paid for again.",
-            Look.LINES,
-            (Query(share(total(rate("run_attempts_total", _T), "task"), _ENDED_RATE), "{{task}}"),),
-            "short",
-            decimals=2,
-        ),
+        runs.attempts(_T),
     ),
 )
 _WHO = Row(
@@ -113,7 +106,7 @@ _WHO = Row(
                     unit="currencyUSD",
                 ),
                 Query(total(grown("run_compute_seconds_total", _T), "target", "task"), column="Compute", unit="s"),
-                Query(_ENDED, column="Runs", unit="short"),
+                Query(f"round({_ENDED})", column="Runs", unit="short"),
                 Query(
                     share(total(grown("run_cost_usd_total", _T), "target", "task"), _ENDED),
                     column="Cost of a run",

@@ -14,16 +14,7 @@ _LAST = "deployment_last_timestamp_seconds"
 _NOW = Row(
     "Now",
     (
-        Panel(
-            "Version in use",
-            "The version that new runs of each target use.",
-            Look.STAT,
-            (Query(f"max by (target, version) ({of('deployment_current_info')})", "{{version}} ({{target}})"),),
-            "short",
-            8,
-            4,
-            name_only=True,
-        ),
+        runs.version_in_use("The version that new runs of each target use.", 6),
         Panel(
             "Did the newest deployment fail?",
             "Whether a deployment failed or timed out after the last one that succeeded, of any target. While it "
@@ -40,7 +31,7 @@ _NOW = Row(
                 ),
             ),
             "bool_yes_no",
-            4,
+            6,
             4,
             red(1),
             words={0: ("no", "green"), 1: ("yes", "red")},
@@ -79,27 +70,23 @@ _NOW = Row(
 _BEFORE = Row(
     "Before and after",
     (
-        Panel(
+        runs.failures_by_version(
             "Share of runs that fail, by version",
             "Failures ÷ (successes + failures) of the three newest versions, and of all older ones together. The "
             "blue lines are deployments. A new version that fails where the old one did not is the cause: roll back "
             "first, then look.",
-            Look.LINES,
-            (
-                Query(
-                    runs.version_share("failure", rate, "version"),
-                    "{{version}}",
-                ),
-            ),
-            "percentunit",
-            limits=runs.FAILURE_LIMITS,
         ),
         Panel(
             "Runs by version",
             "How many runs of each version end each minute. After a deployment the new one takes over as old runs "
             "end; an old one that never fades has long runs, or triggers that name it.",
             Look.LINES,
-            (Query(total(rate("runs_by_version_finished_total"), "version") + " * 60", "{{version}}"),),
+            (
+                Query(
+                    total(rate("runs_by_version_finished_total"), "target", "version") + " * 60",
+                    "{{version}} ({{target}})",
+                ),
+            ),
             "cpm",
             stacked=True,
         ),
@@ -128,7 +115,7 @@ _BEFORE = Row(
             columns=("version", "target"),
             headings={"version": "Version", "target": "Target"},
         ),
-        runs.failures_over_time(by=("task",), legend="{{task}}"),
+        runs.failures_by_task(),
     ),
 )
 _HISTORY = Row(

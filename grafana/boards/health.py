@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from boards import runs
 from boards.limits import limit, patience
 from boards.model import Board, Limit, Look, Panel, Query, Row
-from boards.promql import SCOPE, age, differs, eq, of, own, quantile, rate, total
-from boards.style import COMMON, DEPLOYED, FIRING, warn
+from boards.promql import SCOPE, age, differs, of, own, quantile, rate, total
+from boards.style import COMMON, DEPLOYED, FIRING, red, warn
 
 _UP = {0.0: ("down", "red"), 1.0: ("up", "green")}
 _QUOTA = (Limit(limit("QuotaLow", "below"), "green"),)
 """Here little is bad: red below."""
 _TARGET = "target, environment, dialect, api_url"
 _YES = {0.0: ("no", "green"), 1.0: ("yes", "orange")}
+
+
+def _short(expr: str) -> str:
+    """Families without what all of them begin with: there is no room for it."""
+    return f'label_replace({expr}, "family", "$1", "family", "triggerdev_(.*)")'
+
 
 _NOW = Row(
     "Now",
@@ -39,15 +46,8 @@ _NOW = Row(
             best="red",
             words=_UP,
         ),
-        Panel(
-            "Age of this data",
-            "How long ago runs were last read, of the target that is furthest behind. Everything else is as old.",
-            Look.STAT,
-            (Query(f"max({age('collector_last_success_timestamp_seconds', eq('collector', 'runs'))})", "age"),),
-            "s",
-            4,
-            4,
-            warn(120, patience("SourceUnreachable")),
+        runs.data_age(
+            "How long ago runs were last read, of the target that is furthest behind. Everything else is as old."
         ),
         Panel(
             "Catching up",
@@ -91,12 +91,14 @@ _FRESH = Row(
         Panel(
             "Age of each collector's data, in intervals",
             "How long ago each collector last succeeded, divided by how often it looks. Below 2 is healthy; at 3 its "
-            "gauges vanish (rather an empty graph than an old number).",
+            "gauges vanish (rather an empty graph than an old number). What the key may not ask is not here: see the "
+            "table.",
             Look.LINES,
             (
                 Query(
                     f"max by (target, collector) ({age('collector_last_success_timestamp_seconds')}) "
-                    f"/ on (target, collector) max by (target, collector) ({of('collector_interval_seconds')})",
+                    f"/ on (target, collector) max by (target, collector) ({of('collector_interval_seconds')}) "
+                    f"and on (target, collector) {of('collector_supported')} == 1",
                     "{{collector}} ({{target}})",
                 ),
             ),
@@ -124,6 +126,7 @@ _FRESH = Row(
             "short",
             columns=("collector", "target"),
             headings={"collector": "Collector", "target": "Target"},
+            widths={"Up": 70, "Supported": 100, "Took": 90},
         ),
         Panel(
             "Errors of collectors",
@@ -183,8 +186,7 @@ _GUEST = Row(
                 ),
             ),
             "percentunit",
-            limits=_QUOTA,
-            best="red",
+            limits=red(limit("QuotaLow", "below")),
             most=1,
         ),
         Panel(
@@ -205,7 +207,7 @@ _COST = Row(
             "Series on the page, by family. `metrics.max_series` is the limit; over it, tasks are folded into "
             "__other__.",
             Look.BARS,
-            (Query(f"sort_desc(topk(10, max by (family) ({own('exporter_series')})))", "{{family}}"),),
+            (Query(f"sort_desc(topk(10, max by (family) ({_short(own('exporter_series'))})))", "{{family}}"),),
             "short",
             8,
         ),
@@ -216,7 +218,9 @@ _COST = Row(
             Look.LINES,
             (
                 Query(
-                    f"sum by (family) (rate({own('exporter_series_folded_total')}[$__rate_interval])) * 60",
+                    "sum by (family) ("
+                    + _short(f"rate({own('exporter_series_folded_total')}[$__rate_interval])")
+                    + ") * 60",
                     "{{family}}",
                 ),
             ),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from boards.classic import GRAFANA
+
 Json = dict[str, Any]
 
 INPUT = "DS_PROMETHEUS"
 _NAMES = {"timeseries": "Time series", "stat": "Stat", "table": "Table", "bargauge": "Bar gauge"}
-_GRAFANA = "10.0.0"
 
 
 def importable(dashboard: Json) -> Json:
@@ -34,7 +35,7 @@ _INPUT: Json = {
 def _requires(dashboard: Json) -> list[Json]:
     looks = sorted({panel["type"] for panel in dashboard["panels"]} - {"row"})
     return [
-        {"type": "grafana", "id": "grafana", "name": "Grafana", "version": _GRAFANA},
+        {"type": "grafana", "id": "grafana", "name": "Grafana", "version": GRAFANA},
         {"type": "datasource", "id": "prometheus", "name": "Prometheus", "version": "1.0.0"},
         *({"type": "panel", "id": look, "name": _NAMES[look], "version": ""} for look in looks),
     ]

@@ -40,6 +40,8 @@ class Query:
     limits: tuple[Limit, ...] = ()
     """In a table: where colours begin in that column."""
     exemplars: bool = False
+    colour: str = ""
+    """In a graph: of the line, where the next one's colour is fixed and would be the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from boards import runs
-from boards.limits import limit, patience
+from boards.limits import limit
 from boards.model import Board, Look, Panel, Query, Row
-from boards.promql import age, eq, grown, like, of, or_zero_alive, quantile, total
+from boards.promql import age, grown, like, of, or_zero_alive, quantile, total
 from boards.style import APP, COMMON, DEPLOYED, FIRING, PROJECT, TO_RUNS, TO_TASK, red, to_board, warn
 
 _NOW = Row(
@@ -63,27 +63,15 @@ _NOW = Row(
             4,
             4,
         ),
-        Panel(
-            "Age of this data",
-            "How long ago runs were last read from Trigger.dev, of the target that is furthest behind. Above the red "
-            "line SourceUnreachable fires, and every other number here is old. Click for why.",
-            Look.STAT,
-            (
-                Query(
-                    f"max({age('collector_last_success_timestamp_seconds', eq('collector', 'runs'))})",
-                    "age",
-                ),
-            ),
-            "s",
-            4,
-            4,
-            warn(120, patience("SourceUnreachable")),
-            links=(to_board("triggerdev-exporter", "Exporter health"),),
+        runs.data_age(
+            "How long ago runs were last read from Trigger.dev, of the target that is furthest behind. Where it turns "
+            "red SourceUnreachable fires, and every other number here is old. Click for why.",
+            to_board("triggerdev-exporter", "Exporter health"),
         ),
     ),
 )
 
-_FLOW = Row("Work that gets done", (runs.finished_by_status(), runs.failures_over_time()))
+_FLOW = Row("Work that gets done", (runs.finished_by_status(), runs.failures_by_target()))
 _TIME = Row("How long it takes", (runs.durations(), runs.waits()))
 _QUEUES = Row(
     "Queues",
@@ -126,7 +114,7 @@ _WHO = Row(
             Look.TABLE,
             (
                 Query(
-                    f"topk(50, {total(grown('runs_finished_total'), 'target', 'task')})",
+                    f"round(topk(50, {total(grown('runs_finished_total'), 'target', 'task')}))",
                     column="Ended",
                     unit="short",
                 ),
@@ -201,17 +189,11 @@ _WHO = Row(
             decimals=2,
             links=(to_board("triggerdev-cost", "Cost and compute"),),
         ),
-        Panel(
-            "Version in use",
+        runs.version_in_use(
             "The version that new runs of each target use. If it is not the one that you deployed last, the deployment "
             "failed or was rolled back.",
-            Look.STAT,
-            (Query(f"max by (target, version) ({of('deployment_current_info')})", "{{version}} ({{target}})"),),
-            "short",
             6,
-            4,
-            name_only=True,
-            links=(to_board("triggerdev-deployments", "Deployments"),),
+            to_board("triggerdev-deployments", "Deployments"),
         ),
     ),
 )

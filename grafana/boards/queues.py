@@ -10,6 +10,8 @@ from boards.style import APP, COMMON, DEPLOYED, FIRING, PROJECT, QUEUE, red, war
 
 _Q = like("queue", "$queue")
 _BY = "target, queue"
+_NAMED = "{{queue}} ({{target}})"
+"""Environments have queues of the same name."""
 
 
 def _queue(name: str) -> str:
@@ -57,7 +59,7 @@ WHY = " or ".join(
 _NEVER_S = 7 * 86400
 _OWN_DEPTH = f'label_replace({_queue("queue_depth")}, "task", "$1", "queue", "task/(.+)")'
 _STARTS = total(rate("runs_started_total"), "target", "task")
-DRAIN_OWN = f"clamp_max(({_OWN_DEPTH} > 0) / on (target, task) group_left () {_STARTS}, {_NEVER_S})"
+DRAIN_OWN = f"max by ({_BY}) (clamp_max(({_OWN_DEPTH} > 0) / on (target, task) group_left () {_STARTS}, {_NEVER_S}))"
 DRAIN_ALL = (
     f"clamp_max((sum by (target) ({of('queue_depth')}) > 0) / "
     f"sum by (target) ({rate('runs_started_total')}), {_NEVER_S})"
@@ -161,7 +163,7 @@ _WHY = Row(
             Look.LINES,
             (
                 Query(DRAIN_ALL, "all queues ({{target}})"),
-                Query(DRAIN_OWN, "{{queue}}"),
+                Query(DRAIN_OWN, _NAMED),
             ),
             "s",
             10,
@@ -178,7 +180,7 @@ _USE = Row(
             "How many runs wait in it. A saw that returns to zero is healthy; a ramp is not. The line is "
             "QueueBacklog's, which is off until you choose a number that fits.",
             Look.LINES,
-            (Query(_DEPTH, "{{queue}}"),),
+            (Query(_DEPTH, _NAMED),),
             "short",
             limits=warn(limit("QueueBacklog")),
         ),
@@ -187,7 +189,7 @@ _USE = Row(
             "How long the oldest waiting run of each queue has waited, where we know which queue it is in. The lines "
             "are QueueAgeHigh's and QueueAgeCritical's.",
             Look.LINES,
-            (Query(f"max by ({_BY}) (time() - {of('queue_oldest_queued_timestamp_seconds', _Q)})", "{{queue}}"),),
+            (Query(f"max by ({_BY}) (time() - {of('queue_oldest_queued_timestamp_seconds', _Q)})", _NAMED),),
             "s",
             limits=warn(limit("QueueAgeHigh"), limit("QueueAgeCritical")),
         ),
@@ -196,7 +198,7 @@ _USE = Row(
             "How many runs of each queue are dequeued or executing. Flat at the limit: the limit decides how fast "
             "you are.",
             Look.LINES,
-            (Query(_RUNNING, "{{queue}}"),),
+            (Query(_RUNNING, _NAMED),),
             "short",
             stacked=True,
         ),
@@ -205,7 +207,7 @@ _USE = Row(
             "Running ÷ limit of each queue that has a limit. Half an hour at 100 % with runs waiting is "
             "QueueSaturated (off at first: it may be what you want).",
             Look.LINES,
-            (Query(f"{_RUNNING} / ({_LIMIT} > 0)", "{{queue}}"),),
+            (Query(f"{_RUNNING} / ({_LIMIT} > 0)", _NAMED),),
             "percentunit",
             limits=warn(limit("QueueSaturated")),
             most=1.2,

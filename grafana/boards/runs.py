@@ -1,11 +1,11 @@
-"""Panels about runs that more than one dashboard shows, narrowed by matchers. Data only."""
+"""Panels that more than one dashboard shows, narrowed by matchers. Data only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from boards.limits import limit
-from boards.model import Look, Panel, Query
+from boards.limits import limit, patience
+from boards.model import Link, Look, Panel, Query
 from boards.promql import FAILURES, age, eq, grown, like, of, or_zero, quantile, rate, share, some, total
 from boards.style import red, warn
 
@@ -80,7 +80,21 @@ def waits(*matchers: str, width: int = 12) -> Panel:
     )
 
 
-def failures_over_time(*matchers: str, by: tuple[str, ...] = (), legend: str = "all") -> Panel:
+def per_run(counter: str, *matchers: str) -> str:
+    """How much of a counter an ended run has on average, of each task. A task of another target is another task."""
+    by = ("target", "task")
+    return share(total(rate(counter, *matchers), *by), total(rate("run_duration_seconds_count", *matchers), *by))
+
+
+def failures_by_target() -> Panel:
+    return _failures("{{target}}", by=("target",))
+
+
+def failures_by_task(*matchers: str) -> Panel:
+    return _failures("{{task}} ({{target}})", *matchers, by=("target", "task"))
+
+
+def _failures(legend: str, *matchers: str, by: tuple[str, ...]) -> Panel:
     return Panel(
         "Share of runs that fail",
         "Failures ÷ (successes + failures), after all attempts; canceled and expired runs count on neither side. The "
@@ -90,6 +104,58 @@ def failures_over_time(*matchers: str, by: tuple[str, ...] = (), legend: str = "
         (Query(failure_share(*matchers, by=by), legend),),
         "percentunit",
         limits=FAILURE_LIMITS,
+    )
+
+
+def failures_by_version(title: str, description: str) -> Panel:
+    # Environments count their versions by themselves: the same one is another deployment in each.
+    return Panel(
+        title,
+        description,
+        Look.LINES,
+        (Query(version_share("failure", rate, "target", "version"), "{{version}} ({{target}})"),),
+        "percentunit",
+        limits=FAILURE_LIMITS,
+    )
+
+
+def attempts(*matchers: str) -> Panel:
+    return Panel(
+        "Attempts per run",
+        "How many attempts an ended run took on average; 1 means that nothing was tried again, and all above it was "
+        "paid for again. It rises before the share of failures does: retries hide trouble. Known up to a minute late.",
+        Look.LINES,
+        (Query(per_run("run_attempts_total", *matchers), "{{task}} ({{target}})"),),
+        "short",
+        decimals=2,
+    )
+
+
+def version_in_use(description: str, width: int, *links: Link) -> Panel:
+    return Panel(
+        "Version in use",
+        description,
+        Look.STAT,
+        (Query(f"max by (target, version) ({of('deployment_current_info')})", "{{version}} ({{target}})"),),
+        "short",
+        width,
+        4,
+        name_only=True,
+        links=links,
+    )
+
+
+def data_age(description: str, *links: Link) -> Panel:
+    return Panel(
+        "Age of this data",
+        description,
+        Look.STAT,
+        (Query(f"max({age('collector_last_success_timestamp_seconds', eq('collector', 'runs'))})", "age"),),
+        "s",
+        4,
+        4,
+        warn(120, patience("SourceUnreachable")),
+        links=links,
     )
 
 
@@ -139,7 +205,8 @@ def last_success(*matchers: str) -> Panel:
     return Panel(
         "Last success per task",
         "How long ago each task last succeeded, the longest first. A task that must run daily and stands here with "
-        "two days is broken, whatever the rates say: few runs make no rate. Enable TaskNoSuccess for such tasks.",
+        "two days is broken, whatever the rates say: few runs make no rate. Enable TaskNoSuccess for such tasks. "
+        "One that never succeeded since we count is not here.",
         Look.BARS,
         (
             Query(

@@ -80,6 +80,13 @@ APP = Constant(
     description="Where links to runs lead: the address of your own server if you host it.",
 )
 
+EXPORTER = Constant(
+    "exporter",
+    "Exporter",
+    "http://localhost:9925",
+    description="Where links to runbooks and to what holds now lead: the address of the exporter's own pages.",
+)
+
 COMMON = (JOB, INSTANCE, TARGET)
 
 DEPLOYED = Mark(
@@ -104,6 +111,9 @@ _KEEP = "${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&${tar
 TO_TASK = Link("Open this task", "/d/triggerdev-task?var-task=${__value.raw:percentencode}&" + _KEEP)
 TO_QUEUE = Link("Open this queue", "/d/triggerdev-queues?var-queue=${__value.raw:percentencode}&" + _KEEP)
 TO_RUNS = Link("Runs in Trigger.dev", "${app}/projects/v3/${project}/runs?tasks=${__value.raw:percentencode}", True)
+
+TO_RUNBOOK = Link("Runbook", "${exporter}/runbooks/${__value.raw:percentencode}", True)
+TO_STATUS = Link("What holds now, and silences", "${exporter}/alerts", True)
 
 
 def to_board(uid: str, title: str) -> Link:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from boards import runs
 from boards.limits import limit
 from boards.model import Board, Look, Panel, Query, Row
-from boards.promql import FAILURES, age, grown, like, of, quantile, rate, share, total
+from boards.promql import FAILURES, age, grown, like, of, quantile, rate, total
 from boards.style import APP, COMMON, DEPLOYED, FIRING, PROJECT, TASK, TO_RUNS, red
 
 _T = like("task", "$task")
@@ -93,7 +93,7 @@ _WORK = Row(
             "cpm",
         ),
         runs.finished_by_status(_T),
-        runs.failures_over_time(_T, by=("task",), legend="{{task}}"),
+        runs.failures_by_task(_T),
         Panel(
             "Who broke it: failures by status",
             "How runs fail. FAILED is an error of the task's code, with a message in Trigger.dev; CRASHED and "
@@ -109,38 +109,13 @@ _WORK = Row(
             "cpm",
             stacked=True,
         ),
-        Panel(
+        runs.failures_by_version(
             "Who broke it: failures by version",
             "Share of failures of each deployed version, over all tasks of the target (versions are not counted by "
             "task). If the newest fails and the one before does not, roll back; if all fail, look outside of your "
             "code.",
-            Look.LINES,
-            (
-                Query(
-                    runs.version_share("failure", rate, "version"),
-                    "{{version}}",
-                ),
-            ),
-            "percentunit",
-            limits=runs.FAILURE_LIMITS,
         ),
-        Panel(
-            "Attempts per run",
-            "How many attempts an ended run took on average; 1 means that nothing was tried again. It rises before "
-            "the share of failures does: retries hide trouble, and cost money. Known up to a minute late.",
-            Look.LINES,
-            (
-                Query(
-                    share(
-                        total(rate("run_attempts_total", _T), "task"),
-                        f"sum by (task) (rate({of('run_duration_seconds_count', _T)}[$__rate_interval]))",
-                    ),
-                    "{{task}}",
-                ),
-            ),
-            "short",
-            decimals=2,
-        ),
+        runs.attempts(_T),
     ),
 )
 _TIME = Row("Time", (runs.durations(_T), runs.waits(_T)))

@@ -47,6 +47,8 @@ MOST_SERIES = 1000
 BEGIN = START
 END = BEGIN + HOURS * HOUR
 WHERE = 'instance="exporter:9925",job="triggerdev"'
+BESIDE = 'instance="exporter-2:9925",job="triggerdev"'
+"""Another exporter, which watches another environment of the same shop."""
 
 _OWN_RULES = """\
 version: 1
@@ -76,6 +78,8 @@ class Day:
     answer: Callable[[Envelope], Attempt] = lambda envelope: DELIVERED
     otlp: Otlp | None = None
     """The collector of spans, if there is one. It cannot be reached at first."""
+    is_alone: bool = True
+    """Whether ours is the only exporter that is scraped. The one beside it sees the same in another environment."""
 
 
 def _thinned(scenario: Scenario, rates: Mapping[str, float], **changes: Any) -> Scenario:
@@ -88,7 +92,9 @@ def good_day() -> Day:
     """The shop without storms and without a jam, and with its paused queue resumed."""
     rates = {"send-email": 0.12, "charge-card": 0.05, "encode-video": 0.006}
     base = _thinned(shop(), rates, storm_every_ms=None, stuck=0.0, next_version=0.0)
-    return Day("good", replace(base, queues=tuple(replace(queue, paused=False) for queue in base.queues)))
+    return Day(
+        "good", replace(base, queues=tuple(replace(queue, paused=False) for queue in base.queues)), is_alone=False
+    )
 
 
 def bad_day() -> Day:
@@ -230,14 +236,20 @@ class _Tracing:
             pass
 
 
-def stamped(page: str, at: Instant) -> Iterator[str]:
-    """The samples of a page with their time and the labels that Prometheus adds."""
+def scraped(page: str, at: Instant, where: str = WHERE) -> Iterator[str]:
+    """The samples of a page with their time and the labels that Prometheus adds, and what it says itself."""
+    yield from stamped(page, at, where)
+    yield f"up{{{where}}} 1 {at / 1000:.3f}\n"
+    yield f"scrape_duration_seconds{{{where}}} 0.04 {at / 1000:.3f}\n"
+
+
+def stamped(page: str, at: Instant, where: str) -> Iterator[str]:
     for line in page.splitlines():
         bare = line.partition(" # ")[0]
         match = None if line.startswith("#") else _SAMPLE.fullmatch(bare)
         if match is None or match[1].endswith("_created"):
             continue
-        labels = f"{match[2]},{WHERE}" if match[2] else WHERE
+        labels = f"{match[2]},{where}" if match[2] else where
         yield f"{match[1]}{{{labels}}} {match[3]} {at / 1000:.3f}\n"
 
 
@@ -270,8 +282,10 @@ async def live(day: Day, folder: Path, out: IO[str]) -> tuple[Series, int]:
                 book=alerting.scribe.book,
                 registries=(registry,),
             )
-            out.writelines(stamped(page.write(Format.TEXT_0).decode(), at))
-            out.write(f"up{{{WHERE}}} 1 {at / 1000:.3f}\nscrape_duration_seconds{{{WHERE}}} 0.04 {at / 1000:.3f}\n")
+            text = page.write(Format.TEXT_0).decode()
+            out.writelines(scraped(text, at))
+            if not day.is_alone:
+                out.writelines(scraped(text.replace('target="prod"', 'target="staging"'), at, BESIDE))
         out.write("# EOF\n")
         return story.truth(daemon), sum(alert.is_firing for alert in alerting.scribe.book.alerts.values())
 

@@ -29,6 +29,8 @@ class Choice:
 
 
 ALL = Choice("all", {"job": ".+", "instance": ".+", "target": ".*", "task": ".+", "queue": ".+"})
+OURS = Choice("ours", {**ALL.values, "instance": "exporter:9925"})
+"""What one exporter shows, should there be another."""
 ONE = Choice(
     "one",
     {"job": "triggerdev", "instance": "exporter:9925", "target": "prod", "task": "charge-card", "queue": "video"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.days import BEGIN, END, Day, Told, bad_day, good_day, told
-from dashboards.memory import ALL, ONE, Choice, Memory, Sample, expand, legend, remember, span_s
+from dashboards.memory import ALL, ONE, OURS, Choice, Memory, Sample, expand, legend, remember, span_s
 from dashboards.shipped import NAMES, Json, panels, read
 from end_to_end.processes import stage_in
 
@@ -32,6 +32,7 @@ async def test_every_query_has_its_answer(
     known = await told(day, tmp_path)
     with stage_in(tmp_path) as stage:
         memory = remember(stage, require, free_port, known.text)
+        assert memory.values("target", "triggerdev_up") == (["prod"] if day.is_alone else ["prod", "staging"])
         complaints = [
             f"{name}, {choice.name}: {complaint}"
             for name in NAMES
@@ -91,6 +92,9 @@ def _odd(found: list[Sample], panel: Json, target: Json) -> Iterator[str]:
             yield from _without(found, labels, target["expr"])
         return
     yield from _without(found, re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]), target["expr"])
+    told = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+    if silent := sorted({label for labels, _ in found for label in labels} - told):
+        yield f"tells series apart by {', '.join(silent)}, and the legend does not"
     legends = sorted(legend(labels, target["legendFormat"]) for labels, _ in found)
     if len(set(legends)) != len(legends):
         yield f"has two series with the same legend: {legends}"
@@ -160,7 +164,7 @@ def _untrue(memory: Memory, known: Told) -> Iterator[str]:
     for name, title, truth, tolerance in wanted:
         dashboard = read(name)
         (panel,) = (panel for panel in panels(dashboard) if panel["title"] == title)
-        ((_, (value,)),) = memory.now(expand(panel["targets"][0]["expr"], ALL, span_s(dashboard)))
+        ((_, (value,)),) = memory.now(expand(panel["targets"][0]["expr"], OURS, span_s(dashboard)))
         if not math.isclose(value, truth, rel_tol=tolerance, abs_tol=1e-6):
             yield f"{name} “{title}” says {value}, and {truth} is true"
 
