@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
+from end_to_end.person import open_person
 from end_to_end.processes import Program, Stage, ask, wait_until
 from evaluation_stage import BLIND, Told
 from triggerdev_alerts.book import Book
@@ -35,8 +34,8 @@ BELIEVED_S = 4.0
 
 CONFIG = """\
 global: {{resolve_timeout: 1s}}
-route: {{receiver: sink, group_by: [alertname], group_wait: 10ms, group_interval: 100ms, repeat_interval: 1h}}
-receivers: [{{name: sink, webhook_configs: [{{url: "{sink}", send_resolved: true}}]}}]
+route: {{receiver: person, group_by: [alertname], group_wait: 10ms, group_interval: 100ms, repeat_interval: 1h}}
+receivers: [{{name: person, webhook_configs: [{{url: "{person}", send_resolved: true}}]}}]
 """
 
 RULES = """\
@@ -55,34 +54,6 @@ groups:
 """
 
 
-@dataclass
-class Sink:
-    """What Alertmanager told people: (alert name, status), in order."""
-
-    url: str = ""
-    told: list[tuple[str, str]] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def open_sink() -> AsyncIterator[Sink]:
-    sink = Sink()
-
-    async def take(request: web.Request) -> web.Response:
-        sink.told += [(one["labels"]["alertname"], one["status"]) for one in (await request.json())["alerts"]]
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        sink.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        yield sink
-    finally:
-        await runner.cleanup()
-
-
 class RealAlertmanager:
     def __init__(self, program: Program, url: str) -> None:
         self.program = program
@@ -96,9 +67,9 @@ class RealAlertmanager:
         return found[0] if found else None
 
 
-def start_alertmanager(stage: Stage, binary: str, port: int, folder: Path, sink: str) -> RealAlertmanager:
+def start_alertmanager(stage: Stage, binary: str, port: int, folder: Path, person: str) -> RealAlertmanager:
     config = folder / "alertmanager.yml"
-    config.write_text(CONFIG.format(sink=sink), "utf-8")
+    config.write_text(CONFIG.format(person=person), "utf-8")
     program = stage.start(
         Program,
         "alertmanager",
@@ -149,9 +120,9 @@ async def test_the_alert_stays_active_throughout_an_outage_and_ends_once(
     clock = SystemClock()
     deep, shallow = {("emails",): 20.0}, {("emails",): 3.0}
     signals = Told(prod={"queue_depth": deep})
-    async with open_sink() as sink:
+    async with open_person() as person:
         binary = require("prometheus-alertmanager")
-        real = await asyncio.to_thread(start_alertmanager, stage, binary, free_port, tmp_path, sink.url)
+        real = await asyncio.to_thread(start_alertmanager, stage, binary, free_port, tmp_path, person.url)
         async with alerting(rules(real.url), signals) as book:
             await soon(lambda: real.alert("QueueBacklog"), "the alert arrives", real.program)
             (known,) = book.alerts.values()
@@ -160,7 +131,7 @@ async def test_the_alert_stays_active_throughout_an_outage_and_ends_once(
             assert arrived["startsAt"] == iso(known.fired_at)
             assert arrived["labels"] == dict(known.labels)
             assert arrived["annotations"] == {"summary": "emails is <full>", "says": "20 runs wait (above 10)"}
-            await soon(lambda: ("QueueBacklog", "firing") in sink.told, "Alertmanager tells it", real.program)
+            await soon(lambda: ("QueueBacklog", "firing") in person.told, "Alertmanager tells it", real.program)
 
             # From now on nothing can be read. Beside ours, an alert as a client leaves it that stops sending then.
             signals.answers["prod"] = {"queue_depth": BLIND, "queue_paused": BLIND}
@@ -180,16 +151,16 @@ async def test_the_alert_stays_active_throughout_an_outage_and_ends_once(
             await soon(outlasts_the_outage, "the outage is over", real.program)
             assert looks > 20
             assert real.alert("Left") is None, "Alertmanager would have waited longer than the outage: nothing is shown"
-            assert ("Left", "resolved") in sink.told
-            assert ("QueueBacklog", "resolved") not in sink.told
+            assert ("Left", "resolved") in person.told
+            assert ("QueueBacklog", "resolved") not in person.told
             (held,) = book.alerts.values()
             assert held.stale_since
             assert "held without news" in (real.alert("QueueBacklog") or {})["annotations"]["says"]
 
             signals.answers["prod"] = {"queue_depth": shallow}
             await soon(lambda: real.alert("QueueBacklog") is None, "the alert ends", real.program)
-            await soon(lambda: ("QueueBacklog", "resolved") in sink.told, "Alertmanager tells it", real.program)
-    assert [status for name, status in sink.told if name == "QueueBacklog"] == ["firing", "resolved"]
+            await soon(lambda: ("QueueBacklog", "resolved") in person.told, "Alertmanager tells it", real.program)
+    assert [status for name, status in person.told if name == "QueueBacklog"] == ["firing", "resolved"]
 
 
 async def test_it_takes_the_valid_ones_of_a_request(

@@ -8,14 +8,10 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from aiohttp import web
-
+from end_to_end.person import open_person
 from end_to_end.processes import Program, Stage, ask, wait_until
 
 COMPOSE = Path(__file__).parents[2] / "grafana" / "compose"
@@ -31,34 +27,6 @@ groups:
         severity: warning
         annotations: {summary: "{{ queue }} is paused", runbook: alerts/runbooks/QueuePaused.md}
 """
-
-
-@dataclass
-class Person:
-    """Whom Alertmanager tells: its messages, in order."""
-
-    url: str = ""
-    messages: list[Mapping[str, Any]] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def open_person() -> AsyncIterator[Person]:
-    person = Person()
-
-    async def take(request: web.Request) -> web.Response:
-        person.messages.append(await request.json())
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        person.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        yield person
-    finally:
-        await runner.cleanup()
 
 
 def free_ports(count: int) -> list[int]:
