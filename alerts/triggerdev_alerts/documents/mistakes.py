@@ -14,10 +14,12 @@ from typing import Literal
 # What a Trigger.dev credential looks like, wherever it stands.
 _CREDENTIAL = re.compile(r"\b(?:tr_[a-z]+_|pk_[a-z]+_|eyJ)[\w.=-]{3,}|\btr_(?!preview_(?!\w))[\w-]{8,}")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# Who knows the path may post, whatever key it stands under.
+_HOOK = re.compile(r"""(?:(?<=hooks\.slack\.com/)|(?<=/api/webhooks/))[^\s"'},\]]+""")
 # A key that promises a secret, up to the end of the line; secret_key_file and secret_key_env hold none. Who knows the
 # URL of a webhook may post to it.
 _PROMISED = re.compile(
-    r"""(?i)(?P<key>[\w-]*(?:secret|token|password|api_?key|routing_?key|\burl\b)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
+    r"""(?i)(?P<key>[\w-]*(?:secret|token|password|(?:api|routing|service|integration)_?key|webhook_?url|endpoint|\burl\b)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
 )
 _LONGEST_SOURCE = 160
 _LONGEST_VALUE = 60
@@ -92,7 +94,7 @@ def _printable(text: str, keep: str = "") -> str:
 def mask(text: str) -> str:
     """`text` with every credential in it turned into stars of the same length."""
     text = _PROMISED.sub(lambda m: m["key"] + re.sub(r"\S", "*", m["secret"]), text)
-    for secret in (_CREDENTIAL, _USERINFO):
+    for secret in (_CREDENTIAL, _USERINFO, _HOOK):
         text = secret.sub(lambda m: "*" * len(m[0]), text)
     return text
 

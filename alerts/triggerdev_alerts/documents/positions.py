@@ -28,13 +28,26 @@ _IN_OTHER_WORDS = {
     "found character '\\t' that cannot start any token": "YAML cannot be indented by tabs; use spaces",
     "mapping values are not allowed here": 'a ":" cannot stand here; quote the value, or look at the indentation',
     "found unexpected end of stream": "a quote is opened and never closed",
-    "expected a single document in the stream": "one document is wanted; remove this ---",
+    "but found another document": "a file is one document; remove this line, or make a file of what follows",
     "could not find expected ':'": 'a key without its ":"',
+    "expected the node content, but found '<stream end>'": "a bracket is opened and never closed",
+    # A template without quotes is the most frequent one: `summary: {{ task }} fails`.
+    "expected <block end>, but found '<scalar>'": (
+        "the value ends before this; put all of it in quotes, as one that begins with {, [ or a quote always needs"
+    ),
 }
+_INDENTATION = "this does not fit what stands above it; look at the indentation"
 _IN_OTHER_PATTERNS = (
+    (re.compile(r"expected ',' or '(.)', but got '<stream end>'"), r'this is never closed; a "\1" is missing'),
     (re.compile(r"expected ',' or '(.)', but got .*"), r'a "," or the closing "\1" is missing before this'),
+    (re.compile(r"expected <block end>, but found '([\]}])'"), r'this "\1" closes nothing'),
+    (re.compile(r"expected (<block end>|'<document start>'), but found .*"), _INDENTATION),
+    (re.compile(r"expected the node content, but found .*"), "a value is missing before this"),
+    (re.compile(r"found character '(.)' that cannot start any token"), r'a value cannot begin with "\1"; quote it'),
     (re.compile(r"found undefined alias '(.*)'"), r'nothing before this is named "&\1"'),
 )
+_OPENED = re.compile(r"found unexpected end of stream|expected ',' or '.', but got '<stream end>'")
+"""Where it was opened is where to look; the end of the file says little."""
 
 
 @dataclass(slots=True)
@@ -88,8 +101,7 @@ def _syntax(error: MarkedYAMLError, document: Document) -> Mistake:
     text = _IN_OTHER_WORDS.get(problem, problem)
     for pattern, words in _IN_OTHER_PATTERNS:
         text = pattern.sub(words, text)
-    # The end of the file says little: where it was opened is where to look.
-    mark = error.context_mark if problem == "found unexpected end of stream" else error.problem_mark
+    mark = error.context_mark if _OPENED.fullmatch(problem) else error.problem_mark
     if not isinstance(mark, StringMark):
         return Mistake("yaml", text, document._at(0, 0))
     return Mistake("yaml", text, document._at(mark.line, mark.column))
@@ -132,7 +144,8 @@ class _Reader:
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self._document._values[(*path, "?")] = (key.start_mark.line, key.start_mark.column)
-                self._complain("a key is a plain word, not a list or a mapping", (*path, "?"))
+                quotes = "; a text that begins with {{ stands in quotes" if isinstance(key, MappingNode) else ""
+                self._complain(f"a key is a plain word, not a list or a mapping{quotes}", (*path, "?"))
                 continue
             here = (*path, key.value)
             mark = (key.start_mark.line, key.start_mark.column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -54,13 +54,15 @@ class Wording:
     document: str
     """What a sentence calls the whole: ``a config file``."""
     refusal: Refusal = _nothing_more
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """What a key is called in documents of others → here."""
 
     def mistakes(self, errors: Sequence[ErrorDetails], where: Where) -> list[Mistake]:
         """A sentence with its place for each finding; none for what only follows from a misspelt key."""
         misspelt = {
             (*path[:-1], near)
             for path in (_path(error) for error in errors if error["type"] == "extra_forbidden")
-            if (near := nearest(str(path[-1]), self._known(path[:-1])))
+            if (near := self._meant(str(path[-1]), self._known(path[:-1])))
         }
         return [
             self.mistake(error, where) for error in errors if error["type"] != "missing" or _path(error) not in misspelt
@@ -96,6 +98,8 @@ class Wording:
         if wanted is None:
             return "value", f"{self._named(path)} cannot be {found(value)}"
         remedy = ": put it in quotes" if wanted == "text" and isinstance(value, int | float) else ""
+        if wanted.startswith("a mapping"):
+            remedy = self._like(path)
         return "type", f"{self._named(path)} wants {wanted}, not {found(value)}{remedy}"
 
     def _unknown(self, key: str, section: Path) -> tuple[str, str]:
@@ -104,14 +108,23 @@ class Wording:
             return refused
         known = self._known(section)
         inside = f" in {self._spoken(section)}" if section else ""
-        return "unknown-key", f"unknown key {found(key)}{inside}{suggestion(key, known) or listed(known)}"
+        near = self._meant(key, known)
+        hint = listed(known) if near is None else f"; did you mean {found(near)}?"
+        return "unknown-key", f"unknown key {found(key)}{inside}{hint}"
+
+    def _meant(self, key: str, known: Collection[str]) -> str | None:
+        own = self.elsewhere.get(key)
+        return own if own in known else nearest(key, known)
 
     def _missing(self, path: Path) -> str:
-        model = self.model_at(path[:-1])
-        field = None if model is None else keys_of(model).get(str(path[-1]))
-        example = next(iter(field.examples or ()), None) if field is not None else None
-        like = f"; write it like {path[-1]}: {flow(example)}" if example is not None else ""
-        return f"{found(path[-1])} is required in {self._spoken(path[:-1]) or self.document}{like}"
+        return f"{found(path[-1])} is required in {self._spoken(path[:-1]) or self.document}{self._like(path)}"
+
+    def _like(self, path: Path) -> str:
+        """``; write it like above: 10%``, where an example is known."""
+        model = self.model_at(path[:-1]) if path else None
+        row = None if model is None else keys_of(model).get(str(path[-1]))
+        example = next(iter(row.examples or ()), None) if row is not None else None
+        return f"; write it like {path[-1]}: {flow(example)}" if example is not None else ""
 
     def _spoken(self, section: Path) -> str:
         model = self.model_at(section)

@@ -221,7 +221,9 @@ class _Reader:
             if not rest:
                 raise _UnreadableError(self._open, f'"{{{{" at column {self._open} of the template is never closed')
             column = len(self._text) - len(rest) + 1
-            raise _UnreadableError(column, f'unexpected "{rest[0]}" at column {column} of the template')
+            # As Prometheus and Alertmanager write it.
+            like = "; a field is a plain word, like {{ task }} or {{ labels.team }}" if rest[0] in "$." else ""
+            raise _UnreadableError(column, f'unexpected "{rest[0]}" at column {column} of the template{like}')
         self.at = match.end()
         kind = str(match.lastgroup)
         return kind, match[kind], match.start(kind) + 1

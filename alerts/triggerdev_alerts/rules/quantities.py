@@ -33,7 +33,9 @@ class Quantity:
 def _count(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise Unfit("unit", f"{found(value)} is not a number of things; write a whole number without a unit")
+    quoted = isinstance(value, str) and value.isdecimal()
+    remedy = f"write {value} without quotes" if quoted else "write a whole number without a unit"
+    raise Unfit("unit", f"{found(value)} is not a number of things; {remedy}")
 
 
 def _share_or_count(value: object) -> int | float:
@@ -103,11 +105,11 @@ QUANTITIES: dict[Kind, Quantity] = {
 
 
 def parse(key: Key, value: object) -> Value:
-    """The value of `key` as a person wrote it. Raises `Unfit`."""
+    """The value of `key` as a person wrote it. Raises `Unfit`, with the first that is wrong in a list."""
     if key.kind is Kind.WORD:
         return cast("str", OneOf(f"a {key.name}", key.choices).check(value))
     if key.kind is Kind.STATUSES:
-        return _statuses(key, one_or_more(value))
+        return tuple(cast("str", status(key).check(word)) for word in listed_statuses(key, value))
     row = QUANTITIES[key.kind]
     read = row.parse(value)
     least, most = _bounds(key)
@@ -121,14 +123,20 @@ def parse(key: Key, value: object) -> Value:
     return cast("Value", read)
 
 
-def _statuses(key: Key, words: object) -> tuple[str, ...]:
+def status(key: Key) -> OneOf:
+    """One word of a list of statuses."""
+    return OneOf("a status", key.choices)
+
+
+def listed_statuses(key: Key, value: object) -> tuple[object, ...]:
+    """One word or a list of them, which are none of them looked at yet. Raises `Unfit`."""
+    words = one_or_more(value)
     if not isinstance(words, tuple | list) or not words:
         raise Unfit("type", f'"{key.name}" wants a status or a list of them; possible are {", ".join(key.choices)}')
-    statuses = tuple(str(OneOf("a status", key.choices).check(word)) for word in words)
-    twice = next((one for one in statuses if statuses.count(one) > 1), None)
+    twice = next((one for one in words if words.count(one) > 1), None)
     if twice is not None:
         raise Unfit("duplicate", f'"{twice}" is there twice; keep one of them')
-    return statuses
+    return tuple(words)
 
 
 def _check_window(window: int) -> None:

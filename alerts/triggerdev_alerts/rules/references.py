@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from triggerdev_alerts.documents.mistakes import Mistake, Place, found, nearest
-from triggerdev_alerts.documents.positions import Path
+from triggerdev_alerts.documents.positions import Path, Plain
 from triggerdev_alerts.documents.wording import listed
 from triggerdev_alerts.message.template import problems
 from triggerdev_alerts.rules.sources import Source
@@ -91,25 +91,34 @@ def _expectations(sources: Sequence[Source]) -> Iterable[Mistake]:
     receivers = _defined(sources, "receivers")
     alerts = {name: place for source in sources for name, place in _named_alerts(source)}
     for source in sources:
-        for path, test in source.tests():
-            for n, one in enumerate(test.expect):
-                here: Path = (*path, "expect", n)
-                if one.alert is not None and one.alert not in alerts:
-                    yield _no(source, "alert", one.alert, alerts, (*here, "alert"))
-                if one.receiver is not None and one.receiver not in receivers:
-                    yield _no(source, "receiver", one.receiver, receivers, (*here, "receiver"))
+        for path, test in _entries(source.document.data, "tests"):
+            for here, one in _entries(test, "expect", at=path):
+                alert, receiver = one.get("alert"), one.get("receiver")
+                if isinstance(alert, str) and alert not in alerts:
+                    yield _no(source, "alert", alert, alerts, (*here, "alert"))
+                if isinstance(receiver, str) and receiver not in receivers:
+                    yield _no(source, "receiver", receiver, receivers, (*here, "receiver"))
+
+
+def _entries(data: Plain, key: str, *, at: Path = ()) -> Iterable[tuple[Path, dict[str, Plain]]]:
+    """The mappings of a list as it was written. What is wrong with one hides nothing else that is wrong with it."""
+    written = data.get(key) if isinstance(data, dict) else None
+    for n, entry in enumerate(written if isinstance(written, tuple) else ()):
+        if isinstance(entry, dict):
+            yield (*at, key, n), entry
+
+
+def _written_rules(source: Source) -> Iterable[tuple[Path, dict[str, Plain]]]:
+    for path, group in _entries(source.document.data, "groups"):
+        yield from _entries(group, "rules", at=path)
 
 
 def _named_alerts(source: Source) -> Iterable[tuple[str, Place]]:
     """Of all rules, also of those with mistakes: these are told there, and not again wherever they are named."""
-    data = source.document.data
-    groups = data.get("groups") if isinstance(data, dict) else None
-    for n, group in enumerate(groups if isinstance(groups, tuple) else ()):
-        rules = group.get("rules") if isinstance(group, dict) else None
-        for m, rule in enumerate(rules if isinstance(rules, tuple) else ()):
-            name = rule.get("alert") if isinstance(rule, dict) else None
-            if isinstance(name, str):
-                yield name, source.place(("groups", n, "rules", m, "alert"))
+    for path, rule in _written_rules(source):
+        name = rule.get("alert")
+        if isinstance(name, str):
+            yield name, source.place((*path, "alert"))
 
 
 def _defined(sources: Sequence[Source], section: str) -> dict[str, Place]:
@@ -146,10 +155,12 @@ def _roots(sources: Sequence[Source]) -> Iterable[Mistake]:
 
 def _templates(sources: Sequence[Source]) -> Iterable[Mistake]:
     for source in sources:
-        for path, rule in source.rules():
-            for name, text in rule.annotations.items():
-                place = source.place((*path, "annotations", name))
-                yield from (Mistake("template", sentence, place) for _, sentence in problems(text))
+        for path, rule in _written_rules(source):
+            annotations = rule.get("annotations")
+            for name, text in annotations.items() if isinstance(annotations, dict) else ():
+                if isinstance(text, str):
+                    place = source.place((*path, "annotations", name))
+                    yield from (Mistake("template", sentence, place) for _, sentence in problems(text))
 
 
 def _disabled(sources: Sequence[Source], disable: Collection[str]) -> Iterable[Mistake]:

@@ -83,8 +83,52 @@ class Source:
         return found
 
 
+ELSEWHERE = {
+    "expr": "when",
+    "record": "alert",
+    "routes": "children",
+    "matchers": "match",
+    "mute_time_intervals": "mute",
+    "active_time_intervals": "active",
+    "source_match": "source",
+    "source_matchers": "source",
+    "target_match": "target",
+    "target_matchers": "target",
+    "slack_configs": "slack",
+    "webhook_configs": "webhook",
+    "email_configs": "email",
+    "pagerduty_configs": "pagerduty",
+    "webhook_url": "url",
+    "endpoint": "url",
+    "service_key": "routing_key",
+    "integration_key": "routing_key",
+    "smarthost": "server",
+    "smtp": "server",
+    "host": "server",
+    "auth_username": "username",
+    "auth_password": "password",
+    "threshold": "above",
+    "greater_than": "above",
+    "period": "window",
+    "duration": "window",
+    "percentile": "quantile",
+    "runbook_url": "runbook",
+}
+"""Keys that people know from Prometheus, Alertmanager and receivers' own pages, as they are called here."""
+_MORE = {
+    "expr": "a rule has no expression; write its condition, like when: {queue_depth: {above: 500}}",
+    "record": "a rule records nothing; recording rules are Prometheus' own",
+    "<<": "keys are not merged here; write them out, or put them in defaults",
+}
+_OTHER_KINDS = frozenset("telegram discord teams msteams opsgenie ntfy pushover victorops sns webex".split())
+
+
 def _say_more(key: str, section: Path) -> tuple[str, str] | None:
     """Unknown keys of which more can be said than that they are unknown."""
+    if key in _MORE:
+        return "unknown-key", _MORE[key]
+    if section[:1] == ("receivers",) and key in _OTHER_KINDS:
+        return "unknown-key", f"there is no receiver of the kind {key}; reach it through alertmanager or a webhook"
     if section[-1:] == ("when",):
         near = suggestion(key, CONDITIONS)
         return "unknown-key", f"unknown condition {found(key)}{near or listed(list(CONDITIONS))}"
@@ -96,7 +140,7 @@ def _say_more(key: str, section: Path) -> tuple[str, str] | None:
     return None
 
 
-RULES_WORDING = Wording(WrittenRules, "a file of rules", _say_more)
+RULES_WORDING = Wording(WrittenRules, "a file of rules", _say_more, ELSEWHERE)
 
 
 def read_source(file: RuleFile) -> Source:

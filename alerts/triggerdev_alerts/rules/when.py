@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, cr
 from pydantic import model_validator as whole
 
 from triggerdev_alerts.conditions.catalogue import CONDITIONS, ConditionType
-from triggerdev_alerts.conditions.keys import REQUIRED, Condition, Key, Value
+from triggerdev_alerts.conditions.keys import REQUIRED, Condition, Key, Kind, Value
 from triggerdev_alerts.documents.mistakes import Unfit
 from triggerdev_alerts.documents.model import Globs, Listed, Model, OneOf, one_or_more
 from triggerdev_alerts.rules import quantities
@@ -68,17 +68,32 @@ def _listed_by(value: object) -> object:
     return _check_by(names) if isinstance(names, tuple) and all(isinstance(name, str) for name in names) else names
 
 
-def _field(key: Key) -> tuple[Any, Any]:
-    annotation: Any = Annotated[
+def _statuses(key: Key) -> Any:
+    """Each word is looked at by itself, so that each wrong one is told, and where it stands."""
+    return Annotated[
+        tuple[Annotated[str, quantities.status(key)], ...],
+        BeforeValidator(lambda value: quantities.listed_statuses(key, value)),
+        WithJsonSchema(quantities.schema(key)),
+    ]
+
+
+def _quantity(key: Key) -> Any:
+    return Annotated[
         object,
         BeforeValidator(lambda value: quantities.parse(key, value)),
         PlainSerializer(lambda value: quantities.show(key, value), when_used="json-unless-none"),
         WithJsonSchema(quantities.schema(key)),
     ]
+
+
+def _field(key: Key) -> tuple[Any, Any]:
+    annotation = _statuses(key) if key.kind is Kind.STATUSES else _quantity(key)
     more: dict[str, Any] = {}
     if key.default is not REQUIRED and key.default is not None:
         more["default"] = quantities.show(key, cast("Value", key.default))
     shown = quantities.example(key)
+    if key.default is not REQUIRED:
+        annotation = annotation | None
     return annotation, Field(
         ... if key.default is REQUIRED else None,
         description=key.help,

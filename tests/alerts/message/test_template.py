@@ -76,7 +76,11 @@ def test_render(text: str, shown: str) -> None:
         ("{{ }}", 4, "a field is missing at column 4 of the template"),
         ("{{ task | }}", 11, "a filter is missing at column 11 of the template"),
         ("{{ task upper }}", 9, 'expected "|" or "}}" instead of "upper" at column 9 of the template'),
-        ("{{ task.__class__ }}", 8, 'unexpected "." at column 8 of the template'),
+        (
+            "{{ task.__class__ }}",
+            8,
+            'unexpected "." at column 8 of the template; a field is a plain word, like {{ task }} or {{ labels.team }}',
+        ),
         ("{{ task() }}", 8, 'unexpected "(" at column 8 of the template'),
         ("{{ {{ task }} }}", 4, 'unexpected "{" at column 4 of the template'),
         ("x" * 10_001, 1, "a template is at most 10,000 characters long"),
