@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from triggerdev_exporter.app import collectors_of, open_targets
 from triggerdev_exporter.collect.collector import Report, tick
-from triggerdev_exporter.config.model import Config, Intervals, Quota, Target, Traces
+from triggerdev_exporter.config.model import Config, Intervals, Metrics, Quota, Target, Traces
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.ledger.tally import BOUNDS_MS
 from triggerdev_exporter.metrics.negotiation import Format
@@ -118,7 +118,14 @@ class Story:
         self.folder = folder
         self.birth: int | None = None
 
-    def config(self, *, otlp: Otlp | None = None, traces: Traces | None = None, **changes: Any) -> Config:
+    def config(
+        self,
+        *,
+        otlp: Otlp | None = None,
+        traces: Traces | None = None,
+        metrics: Metrics | None = None,
+        **changes: Any,
+    ) -> Config:
         """One target named ``prod`` with an own key, all of the quota, and the daemon's default intervals."""
         base: dict[str, Any] = {
             "name": "prod",
@@ -133,6 +140,7 @@ class Story:
             state=self.folder / "state.db",
             otlp=otlp,
             traces=traces or Traces(),
+            metrics=metrics or Metrics(),
         )
 
     @asynccontextmanager

@@ -35,7 +35,6 @@ from triggerdev_exporter.config.model import Target as TargetConfig
 from triggerdev_exporter.errors import ExporterError
 from triggerdev_exporter.exporter import Exporter, tell_warnings
 from triggerdev_exporter.fleet import open_fleet
-from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.lock import StateLock
 from triggerdev_exporter.ledger.store import Store, open_store
 from triggerdev_exporter.process import reload_on_change, reload_on_hangup, told_to_stop
@@ -77,7 +76,7 @@ async def open_target(
             client=client,
             clock=clock,
             store=store,
-            limits=limits(config.metrics.max_series, config.metrics.tasks.allow),
+            limits=config.metrics.limits,
             policy=policy_of(config.traces, config.otlp, one),
             metadata_key=config.traces.metadata_key if config.otlp is not None else None,
         )

@@ -25,6 +25,7 @@ from triggerdev_exporter.ledger.limits import Limits
 from triggerdev_exporter.ledger.news import Notice
 from triggerdev_exporter.ledger.store import Store
 from triggerdev_exporter.ledger.strips import Needs
+from triggerdev_exporter.ledger.tags import TAGGED
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.sights import Sights
 from triggerdev_exporter.spans.meter import Exports
@@ -160,7 +161,7 @@ class Target:
             self.states[name] = replace(before.states[name], interval_ms=state.interval_ms, look_again_at=0)
 
     def _keep(self, ledger: Ledger) -> None:
-        ledger.limits = self._limits
+        ledger.keep_within(self._limits)
         ledger.spans = self.policy
         ledger.strips.needs = self._needs
         self.journal = Journal(self.name, ledger, self._store)
@@ -269,8 +270,11 @@ class Target:
     def overflowed(self, families: Iterable[str]) -> None:
         """Say once that a family is over its budget: its numbers stay true in sum, but not by task."""
         for family in sorted(set(families) - self._over_budget):
+            what, limit = ("values of tags", "metrics.tags") if family == TAGGED else ("tasks", "metrics.max_series")
             log.warning(
-                "over the budget of series: new tasks are counted under __other__ (metrics.max_series)",
+                "over the budget of series: new %s are counted under __other__ (%s)",
+                what,
+                limit,
                 extra={"target": self.name, "family": family},
             )
             self._over_budget.add(family)

@@ -20,7 +20,7 @@ from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.store import Store, open_store
-from triggerdev_exporter.ledger.tally import new_histogram
+from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram
 from triggerdev_exporter.records import Queue
 from triggerdev_exporter.statuses import RunStatus
 from triggerdev_exporter.target import Target
@@ -53,7 +53,7 @@ def _news_of(numbers: range, random: Random) -> News:
             ("run_duration_seconds", (task, "success")),
             ("run_duration_seconds", (task, "failure")),
         ):
-            histogram = new_histogram(family)
+            histogram = Histogram(BOUNDS_MS[family])
             for _ in range(10):
                 histogram.observe(random.randrange(1, 100_000))
             timings[family, labels] = histogram

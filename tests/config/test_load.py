@@ -88,7 +88,8 @@ targets:
     test_runs: true
 state: sqlite:///var/lib/x/state.db
 web: {listen: "[::1]:9000", config_file: web.yml, open: [metrics, probes]}
-metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}}
+metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}, tags: {team: {max_values: 7}, urgent: {}},
+  buckets: {run_duration_seconds: [500ms, 1m, 1h30m]}}
 traces: {enabled: false, children: none, sample: 25%, context: "metadata:otel", tags: true, max_age: 2h,
   max_pending: 500}
 alerts: {files: [alerts/*.yml, /etc/rules.yml], shipped: false, disable: [QueueBacklog]}
@@ -135,7 +136,12 @@ log: {level: debug, format: json}
             "config_file": str(tmp_path / "web.yml"),
             "open": ("metrics", "probes"),
         },
-        "metrics": {"max_series": 9000, "tasks": {"allow": ("send-.*", "digest")}},
+        "metrics": {
+            "max_series": 9000,
+            "tasks": {"allow": ("send-.*", "digest")},
+            "tags": {"team": {"max_values": 7}, "urgent": {"max_values": 20}},
+            "buckets": {"run_duration_seconds": (500, MINUTE, 90 * MINUTE)},
+        },
         "alerts": {
             "files": (str(tmp_path / "alerts/*.yml"), "/etc/rules.yml"),
             "shipped": False,

@@ -16,7 +16,10 @@ from write import documents
 
 LABELS = {family.full_name: (family.kind, {*own_labels(family), "job", "instance"}) for family in ALL}
 PROMETHEUS_OWN = frozenset("up scrape_duration_seconds process_resident_memory_bytes process_cpu_seconds_total".split())
-NOWHERE = {"triggerdev_exporter_config_last_reload_timestamp_seconds"}
+NOWHERE = {
+    "triggerdev_exporter_config_last_reload_timestamp_seconds",
+    "triggerdev_runs_by_tag_finished_total",  # empty until somebody names a tag
+}
 """Metrics that no dashboard shows: for alerts and for looking things up."""
 
 

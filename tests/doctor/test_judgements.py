@@ -18,7 +18,7 @@ from triggerdev_alerts.rules.sources import RuleFile
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.access import Access
 from triggerdev_exporter.config.addresses import Listen
-from triggerdev_exporter.config.model import Intervals, Target
+from triggerdev_exporter.config.model import Intervals, Metrics, Target, Tasks
 from triggerdev_exporter.doctor.checks_host import HOST_CHECKS, NETWORKED, Host
 from triggerdev_exporter.doctor.checks_target import TARGET_CHECKS
 from triggerdev_exporter.doctor.cost import Load, calls_a_minute
@@ -66,7 +66,7 @@ def subject(ruleset: RuleSet | None = None, counted: str | None = None, **told: 
         "spoken": "trigger",
     }
     seen = Examined(config=config, now=START, **{**base, **told})
-    return Subject(seen, ruleset or RuleSet(), 50_000, [".*"], counted)
+    return Subject(seen, ruleset or RuleSet(), Metrics(), counted)
 
 
 def judged(name: str, seen: Subject) -> Finding:
@@ -139,8 +139,8 @@ def test_more_tasks_than_series_say_how_many_there_is_room_for() -> None:
     found = judged("series", seen)
     assert found.says == "600 tasks, and max_series: 50000 has room for 514: the rest is shown as __other__"
     assert found.remedy == "raise metrics.max_series to 71000, or narrow metrics.tasks.allow"
-    assert judged("series", replace(seen, max_series=71_000)).verdict is Verdict.OK
-    assert judged("series", replace(seen, allow=["task-1.*"])).verdict is Verdict.OK
+    assert judged("series", replace(seen, metrics=Metrics(max_series=71_000))).verdict is Verdict.OK
+    assert judged("series", replace(seen, metrics=Metrics(tasks=Tasks(allow=("task-1.*",))))).verdict is Verdict.OK
 
 
 def test_a_rule_whose_task_is_not_there() -> None:

@@ -14,8 +14,8 @@ _LONGEST_VALUE = 256
 TAKEN = frozenset(
     """
     active alertname api_url code collector cron dialect endpoint environment environment_type family instance job le
-    outcome owner quantile queue reason receiver result runtime schedule severity state status target task timezone type
-    version
+    outcome owner quantile queue reason receiver result runtime schedule severity state status tag target task timezone
+    type value version
     """.split()
 )
 

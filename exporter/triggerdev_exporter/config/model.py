@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import model_validator as whole
 
 from triggerdev_alerts.documents.mistakes import Unfit, found, mask
-from triggerdev_alerts.documents.model import Duration, Model, Percent, as_written, between
+from triggerdev_alerts.documents.model import Duration, Model, OneOf, Percent, as_written, between
 from triggerdev_alerts.documents.units import format_duration, format_percent, parse_share
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, SECOND
 from triggerdev_exporter.config.addresses import Listen, parse_api_url, parse_listen
 from triggerdev_exporter.config.labels import check_label_name, check_label_value
 from triggerdev_exporter.config.state_path import parse_state
+from triggerdev_exporter.ledger.limits import Limits, limits, lines_of_tags
+from triggerdev_exporter.ledger.tags import SEPARATORS
+from triggerdev_exporter.ledger.tally import BOUNDS_MS
 from triggerdev_exporter.spans.otlp import Otlp
 from triggerdev_exporter.spans.plan import Mode
 
@@ -65,6 +70,24 @@ def _check_context(context: str) -> str:
         )
     return context
 
+
+def _check_tag(tag: str) -> str:
+    if not tag or len(tag) > 64 or not tag.isprintable() or tag[-1] in SEPARATORS:
+        raise Unfit("tag", f'{found(tag)} is no tag; for tags like "team:billing" write team')
+    return tag
+
+
+def _check_bounds(bounds: tuple[int, ...]) -> tuple[int, ...]:
+    if not 1 <= len(bounds) <= MOST_BOUNDS:
+        raise Unfit("buckets", f"{len(bounds)} bounds; 1 to {MOST_BOUNDS} are possible, each is a series a task")
+    for lower, upper in pairwise(bounds):
+        if upper <= lower:
+            text = f"{format_duration(upper)} comes after {format_duration(lower)}; bounds must ascend"
+            raise Unfit("buckets", text)
+    return bounds
+
+
+MOST_BOUNDS, MOST_TAGS = 40, 10
 
 _Interval = Annotated[Duration, between(SECOND, DAY, format_duration)]
 _Lookback = Annotated[Duration, between(0, 7 * DAY, format_duration)]
@@ -153,11 +176,53 @@ class Tasks(Model):
     )
 
 
+class Tag(Model):
+    max_values: Annotated[int, between(1, 1_000, str)] = Field(
+        20, description="How many values have series of their own; what goes beyond is counted under __other__."
+    )
+
+
+_Tags = Mapping[Annotated[str, AfterValidator(_check_tag)], Tag]
+_Bound = Annotated[Duration, between(1, 366 * DAY, format_duration)]
+_Bounds = Annotated[tuple[_Bound, ...], AfterValidator(_check_bounds)]
+
+
 class Metrics(Model):
     max_series: Annotated[int, between(1_000, 10_000_000, str)] = Field(
         50_000, description="How many series one target may have; what goes beyond is counted under __other__."
     )
     tasks: Tasks = Field(default_factory=Tasks, description="Which tasks have series of their own.")
+    tags: _Tags = Field(
+        default_factory=dict,
+        description="Tags to count finished runs by: for team, a run with team:billing, team=billing or team_billing "
+        "has the value billing.",
+    )
+    buckets: Mapping[Annotated[str, OneOf("a histogram", sorted(BOUNDS_MS))], _Bounds] = Field(
+        default_factory=dict,
+        description="Upper bounds of the buckets of a histogram, in place of ours: [1s, 5s, 1m].",
+    )
+
+    @whole(mode="after")
+    def _check_room(self) -> Self:
+        if len(self.tags) > MOST_TAGS:
+            raise Unfit("tag", f"{len(self.tags)} tags; {MOST_TAGS} are possible")
+        lines = lines_of_tags(self._values)
+        if lines > self.max_series // 2:
+            raise Unfit(
+                "tag",
+                f"tags may take {lines} series, more than half of max_series: {self.max_series}; "
+                "lower max_values or raise max_series",
+            )
+        return self
+
+    @property
+    def _values(self) -> dict[str, int]:
+        return {name: tag.max_values for name, tag in self.tags.items()}
+
+    @property
+    def limits(self) -> Limits:
+        """What a target may take."""
+        return limits(self.max_series, self.tasks.allow, buckets=self.buckets, tags=self._values)
 
 
 class Alerts(Model):

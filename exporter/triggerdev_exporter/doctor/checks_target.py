@@ -26,7 +26,6 @@ from triggerdev_exporter.doctor.subject import (
     tasks,
 )
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, RateLimited, Unauthorized
-from triggerdev_exporter.ledger.limits import limits
 from triggerdev_exporter.records import Batch, Deployment
 
 SKEW_FROM, SKEW_ALARMS_FROM = 5 * SECOND, 30 * SECOND
@@ -262,7 +261,7 @@ def _view(seen: Subject) -> Finding:
 
 
 def _series(seen: Subject) -> Finding:
-    most = limits(seen.max_series, seen.allow)
+    most, max_series = seen.metrics.limits, seen.metrics.max_series
     named = {name for name in tasks(seen.seen)[0] if most.allows(name)}
     counts = (
         ("tasks", len(named), most.tasks),
@@ -275,8 +274,8 @@ def _series(seen: Subject) -> Finding:
     if over:
         noun, count, limit = over[0]
         return warning(
-            f"{count} {noun}, and max_series: {seen.max_series} has room for {limit}: the rest is shown as __other__",
-            f"raise metrics.max_series to {_room(seen.max_series, count / limit)}, or narrow metrics.tasks.allow",
+            f"{count} {noun}, and max_series: {max_series} has room for {limit}: the rest is shown as __other__",
+            f"raise metrics.max_series to {_room(max_series, count / limit)}, or narrow metrics.tasks.allow",
         )
     told = ", ".join(f"{count} of {limit} {noun}" for noun, count, limit in counts)
     return ok(f"room for all: {told}")

@@ -49,8 +49,7 @@ async def check_up(
         subject = Subject(
             seen,
             rules.ruleset,
-            config.metrics.max_series,
-            config.metrics.tasks.allow,
+            config.metrics,
             state.environments.get(target.name),
         )
         for result in results(TARGET_CHECKS, target.name, subject):

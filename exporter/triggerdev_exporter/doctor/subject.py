@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triggerdev_alerts.message.values import show_duration as duration
 from triggerdev_alerts.rules.model import RuleSet
 from triggerdev_exporter.clock import DAY, MINUTE, SECOND
+from triggerdev_exporter.config.model import Metrics
 from triggerdev_exporter.doctor.cost import Load
 from triggerdev_exporter.doctor.examine import NO_ENDPOINT, Examined, Skipped, Some, is_absent
 from triggerdev_exporter.doctor.finding import Finding, broken, ok, unknown, warning
@@ -20,8 +20,7 @@ class Subject:
 
     seen: Examined
     ruleset: RuleSet
-    max_series: int
-    allow: Sequence[str]
+    metrics: Metrics
     counted: str | None
     """The environment whose runs the state counts under this name."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from triggerdev_exporter.clock import MINUTE, Instant
-from triggerdev_exporter.ledger.tally import BOUNDS_MS, SeriesKey
+from triggerdev_exporter.ledger.tally import SeriesKey
 
 FRESH = 5 * MINUTE
 """For so long a traced run keeps its place against those without a trace."""
@@ -44,8 +44,9 @@ class Exemplars:
         """One a cell; empty where there is none at all."""
         return self._of.get(series, ())
 
-    def put(self, series: SeriesKey, cell: int, exemplar: Exemplar) -> None:
-        found = self._of.get(series) or (None,) * (len(BOUNDS_MS[series[0]]) + 1)
+    def put(self, series: SeriesKey, cell: int, exemplar: Exemplar, *, of: int) -> None:
+        """Into the cell of that number, `of` so many."""
+        found = self._of.get(series) or (None,) * of
         self._of[series] = (*found[:cell], exemplar, *found[cell + 1 :])
 
 

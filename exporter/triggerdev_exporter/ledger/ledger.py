@@ -22,11 +22,11 @@ from triggerdev_exporter.ledger.facts import (
     StripFacts,
     TaskFacts,
 )
-from triggerdev_exporter.ledger.limits import limits
+from triggerdev_exporter.ledger.limits import Limits, limits
 from triggerdev_exporter.ledger.news import MOST_UNTOLD, News, Noted
 from triggerdev_exporter.ledger.recent import Recent
 from triggerdev_exporter.ledger.strips import Strips, strip_of_key
-from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
+from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, regrouped
 from triggerdev_exporter.spans.policy import Policy
 
 F = TypeVar("F", bound=Fact)
@@ -86,12 +86,26 @@ class Ledger:
         while len(self.untold) > MOST_UNTOLD:
             del self.untold[next(iter(self.untold))]
         for (series, cell), exemplar in news.exemplars.items():
-            self.exemplars.put(series, cell, exemplar)
+            self.exemplars.put(series, cell, exemplar, of=len(self.limits.bounds[series[0]]) + 1)
         for ended in news.ended:
             self.recent.add(ended)
         self.waiting_spans += news.more_spans
         self.overflow += news.overflow
         self.changes += 1
+
+    def keep_within(self, limits: Limits) -> None:
+        """Before anything is absorbed: these limits. Histograms take the buckets of them where that can be exact, and
+        begin anew elsewhere; on disk that follows with the next value (`store.py` does the same)."""
+        self.limits = limits
+        for family, bounds in limits.bounds.items():
+            mine = self._histograms.get(family, {})
+            for labels, histogram in list(mine.items()):
+                if histogram.bounds != bounds:
+                    moved = regrouped(histogram, bounds)
+                    if moved is None:
+                        del mine[labels]
+                    else:
+                        mine[labels] = moved
 
     def set_counter(self, place: SeriesKey, value: int) -> None:
         self._counters.setdefault(place[0], {})[place[1]] = value

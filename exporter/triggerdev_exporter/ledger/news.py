@@ -31,7 +31,7 @@ from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.strips import About, Cells, Family, Strip
-from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, Labels, SeriesKey, new_histogram
+from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey
 from triggerdev_exporter.spans.policy import Policy
 
 if TYPE_CHECKING:
@@ -156,6 +156,11 @@ class Draft:
         new = sum(1 for kind, _ in self.news.facts if kind is Kind.TEST)
         return self.how_many(Kind.TEST) + new < self._ledger.limits.tasks
 
+    @property
+    def tags(self) -> Mapping[str, int]:
+        """Tags that have series of their own, and how many values of each."""
+        return self._ledger.limits.tags
+
     def coverage(self) -> Coverage:
         found = self.get(Kind.COVERAGE, "", Coverage)
         return found if found is not None else Coverage(tail=self.birth)
@@ -246,7 +251,7 @@ class Draft:
             place = self._within_budget(family, labels)
             histogram = self.news.timings.get(place)
             if histogram is None:
-                histogram = self.news.timings[place] = new_histogram(family)
+                histogram = self.news.timings[place] = Histogram(self._ledger.limits.bounds[family])
         histogram.observe(value_ms)
 
     def keep_strips(self, now: Instant) -> None:
@@ -359,15 +364,19 @@ class Draft:
         if self._ledger.series_of(family) + self._new_series[family] < most and self.admits(labels[0]):
             self._new_series[family] += 1
             return place
-        self.news.overflow[family] += 1
+        self.overflowed(family)
         return family, (OTHER, *labels[1:])
+
+    def overflowed(self, family: str) -> None:
+        """Remember that something is counted as ``__other__``, for want of room in `family`."""
+        self.news.overflow[family] += 1
 
     def exemplify(self, family: str, labels: Labels, exemplar: Exemplar) -> None:
         """Show `exemplar` beside the bucket that it was observed in."""
         series = (family, labels)
         if series not in self.news.timings and not self._ledger.has(series):
             series = (family, (OTHER, *labels[1:]))
-        cell = bisect_left(BOUNDS_MS[family], exemplar.value)
+        cell = bisect_left(self._ledger.limits.bounds[family], exemplar.value)
         if is_better(exemplar, self.news.exemplars.get((series, cell)) or self._ledger.exemplars.get(series, cell)):
             self.news.exemplars[series, cell] = exemplar
 

@@ -15,12 +15,14 @@ from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
 from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
+from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft, Noted
 from triggerdev_exporter.ledger.recent import Ended
 from triggerdev_exporter.ledger.sketch import code_of
 from triggerdev_exporter.ledger.slots import note_run, slot_key
 from triggerdev_exporter.ledger.span_news import enriched, run_ends
 from triggerdev_exporter.ledger.strips import ENDED, NANOUSD, RUNS, About, Family
+from triggerdev_exporter.ledger.tags import TAGGED, UNTAGGED, value_of
 from triggerdev_exporter.records import Enrichment, Run
 from triggerdev_exporter.statuses import OPEN, OUTCOMES, Outcome
 
@@ -185,6 +187,8 @@ def _count_end(draft: Draft, run: Run, outcome: Outcome, started_at: Instant | N
     draft.count("runs_finished_total", (task, run.status.value))
     if run.version:
         _count_version(draft, run.version, outcome)
+    for tag, most in draft.tags.items():
+        _count_tag(draft, tag, value_of(tag, run.tags), outcome, most)
     if started_at is not None:
         draft.observe("run_wait_seconds", (task,), _waited(run, started_at))
         draft.observe("run_duration_seconds", (task, outcome.value), max(0, finished_at - started_at))
@@ -223,6 +227,15 @@ def _count_version(draft: Draft, version: str, outcome: Outcome) -> None:
         if version not in kept:
             version = OLDER
     draft.count(family, (version, outcome.value))
+
+
+def _count_tag(draft: Draft, tag: str, value: str, outcome: Outcome, most: int) -> None:
+    if not draft.has(TAGGED, (tag, value, outcome.value)) and value != UNTAGGED:
+        known = {labels[1] for labels in draft.series(TAGGED) if labels[0] == tag} - {UNTAGGED, OTHER}
+        if value not in known and len(known) >= most:
+            value = OTHER
+            draft.overflowed(TAGGED)
+    draft.count(TAGGED, (tag, value, outcome.value))
 
 
 def _remember_task(draft: Draft, run: Run) -> None:

@@ -28,7 +28,7 @@ from triggerdev_exporter.ledger.span_rows import (
     write_rows,
 )
 from triggerdev_exporter.ledger.strips import Cells, Strip, strip_of_key
-from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, Labels
+from triggerdev_exporter.ledger.tally import Histogram, Labels, regrouped
 
 #: `PRAGMA user_version` = major * 1000 + minor. Additive changes raise the minor; an older program reads such a file.
 #: Raise it together with SCHEMA, add the step to MIGRATIONS, and a line here:
@@ -252,9 +252,7 @@ class Store:
             ledger.set_counter((family, _LABELS.decode(labels)), value)
         query = "SELECT family, labels, bounds, cells, sum FROM histogram WHERE target = ?"
         for family, labels, bounds, cells, total in read(query, (target_id,)):
-            if (known_bounds := tuple(_NUMBERS.decode(bounds))) == BOUNDS_MS.get(family):
-                histogram = Histogram(known_bounds, _cells(known_bounds, cells), total)
-                ledger.set_histogram((family, _LABELS.decode(labels)), histogram)
+            ledger.set_histogram((family, _LABELS.decode(labels)), _histogram(bounds, cells, total))
         known = {kind.value for kind in Kind}
         for kind, key, value in read("SELECT kind, key, value FROM fact WHERE target = ?", (target_id,)):
             # A newer minor may have written kinds that we do not know; they stay in the file.
@@ -377,9 +375,12 @@ class Store:
             (target_id, family, labels),
         ).fetchone()
         bounds, cells, total = _bounds_text(histogram.bounds), histogram.cells, histogram.sum
-        if row is not None and row[0] == bounds:
-            cells = [mine + known for mine, known in zip(cells, _NUMBERS.decode(row[1]), strict=True)]
-            total += row[2]
+        if row is not None:
+            # Other buckets, if the configuration named others since.
+            known = _histogram(*row) if row[0] == bounds else regrouped(_histogram(*row), histogram.bounds)
+            if known is not None:
+                cells = [mine + before for mine, before in zip(cells, known.cells, strict=True)]
+                total += known.sum
         self._connection.execute(
             "INSERT OR REPLACE INTO histogram VALUES (?, ?, ?, ?, ?, ?)",
             (target_id, family, labels, bounds, _json(cells), total),
@@ -391,16 +392,22 @@ _NUMBERS = msgspec.json.Decoder(list[int])
 _ENCODER = msgspec.json.Encoder()
 
 
-def _cells(bounds: tuple[int, ...], text: str) -> list[int]:
-    cells = _NUMBERS.decode(text)
+def _histogram(bounds_text: str, cells_text: str, total: int) -> Histogram:
+    bounds, cells = _bounds(bounds_text), _NUMBERS.decode(cells_text)
     if len(cells) != len(bounds) + 1:
         raise ValueError(f"a histogram of {len(cells)} cells where {len(bounds) + 1} are due")
-    return cells
+    return Histogram(bounds, cells, total)
 
 
 def _json(values: Sequence[str] | Sequence[int]) -> str:
     """The text that is a key on disk: it must never be spelt in another way."""
     return _ENCODER.encode(values).decode()
+
+
+@cache
+def _bounds(text: str) -> tuple[int, ...]:
+    """One tuple a layout, for thousands of histograms."""
+    return tuple(_NUMBERS.decode(text))
 
 
 @cache

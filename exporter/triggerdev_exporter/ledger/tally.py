@@ -11,7 +11,8 @@ Labels = tuple[str, ...]
 SeriesKey = tuple[str, Labels]
 """Family name without prefix, and label values."""
 
-#: Upper bounds in milliseconds, ``+Inf`` left out. A layout is a contract: queries and alerts name these numbers.
+#: Upper bounds in milliseconds, ``+Inf`` left out; `metrics.buckets` may say others. A layout is a contract: queries
+#: and alerts name these numbers.
 BOUNDS_MS: dict[str, tuple[int, ...]] = {
     "run_wait_seconds": (100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000),
     "run_duration_seconds": (
@@ -61,6 +62,12 @@ class Histogram:
         return Histogram(self.bounds, list(self.cells), self.sum)
 
 
-def new_histogram(family: str) -> Histogram:
-    """An empty histogram with the bounds of `family`."""
-    return Histogram(BOUNDS_MS[family])
+def regrouped(histogram: Histogram, bounds: tuple[int, ...]) -> Histogram | None:
+    """The same values under other bounds, or ``None`` where a new bound falls into a cell: who knows on which side."""
+    if not set(bounds) <= set(histogram.bounds):
+        return None
+    cells = [0] * (len(bounds) + 1)
+    for bound, count in zip(histogram.bounds, histogram.cells, strict=False):
+        cells[bisect_left(bounds, bound)] += count
+    cells[-1] += histogram.cells[-1]
+    return Histogram(bounds, cells, histogram.sum)

@@ -64,7 +64,7 @@ PROCESS_FAMILIES: tuple[ProcessFamily, ...] = (
         "exporter_series_folded_total",
         Kind.COUNTER,
         ("family",),
-        "Events counted under __other__ because their family is over its budget (metrics.max_series).",
+        "Events counted under __other__ because their family is over its budget (metrics.max_series, metrics.tags).",
         lambda process: [((family,), count) for family, count in sorted(process.folded.items())],
     ),
     ProcessFamily(

@@ -10,9 +10,10 @@ from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER
+from triggerdev_exporter.ledger.tags import TAGGED
 from triggerdev_exporter.ledger.tally import Histogram
 from triggerdev_exporter.metrics.family import Buckets, Family, Kind, Rest, Rows, View
-from triggerdev_exporter.statuses import TERMINAL
+from triggerdev_exporter.statuses import TERMINAL, Outcome
 
 _STATUSES = sorted(status.value for status in TERMINAL)
 
@@ -84,6 +85,17 @@ def _finished(view: View) -> Rows:
             for status in _STATUSES:
                 place = (task, status)
                 yield place, counted.get(place, 0)
+
+
+def _tagged(view: View) -> Rows:
+    ledger = view.counts("runs")
+    if ledger is not None:
+        counted = ledger.counter(TAGGED)
+        # A tag that nobody names any more is left on disk, in case somebody does again.
+        known = sorted({(tag, value) for tag, value, _ in counted if tag in ledger.limits.tags})
+        for tag, value in known:
+            for outcome in Outcome:
+                yield (tag, value, outcome.value), counted.get((tag, value, outcome.value), 0)
 
 
 def _open(view: View) -> Rows:
@@ -175,6 +187,14 @@ def _families() -> Iterator[Family]:
         ("version", "outcome"),
         "Runs that reached a final status, by deployed version: the three newest, and __older__ for the rest.",
         counter_rows("runs_by_version_finished_total", "runs"),
+    )
+    yield Family(
+        TAGGED,
+        counter,
+        ("tag", "value", "outcome"),
+        "Runs that reached a final status, by each tag of metrics.tags: its value, __none__ for runs without it, "
+        "__other__ beyond max_values.",
+        _tagged,
     )
     yield Family(
         "runs_open",
