@@ -56,6 +56,12 @@ def test_every_dashboard_is_there_byte_by_byte(render: Render, kind: str) -> Non
     assert all(len(json.dumps(each)) < LARGEST // 2 for each in found)
 
 
+def test_a_sidecar_may_look_for_no_label(render: Render) -> None:
+    found = boards(render(ONE_SECRET | {"dashboards": {"enabled": True, "labels": {"grafana_dashboard": None}}}))
+    assert found
+    assert all("grafana_dashboard" not in each["metadata"]["labels"] for each in found)
+
+
 def test_the_sidecar_finds_them(render: Render) -> None:
     for each in boards(render(ONE_SECRET | {"dashboards": {"enabled": True, "labels": {"my_boards": "yes"}}})):
         assert each["metadata"]["labels"]["my_boards"] == "yes"

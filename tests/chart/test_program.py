@@ -13,10 +13,11 @@ from click.testing import CliRunner, Result
 
 from chart.helm import CI, ONE_SECRET, Refused, Rendered
 from chart.mounted import mount
+from triggerdev_alerts.documents.model import Model
 from triggerdev_exporter.cli import cli
 from triggerdev_exporter.config.access import load_access
 from triggerdev_exporter.config.load import load_config
-from triggerdev_exporter.config.model import WrittenConfig, WrittenTarget
+from triggerdev_exporter.config.model import Log, Metrics, Traces, WrittenConfig, WrittenTarget
 from triggerdev_exporter.config.written import API_URL, BRANCH, CONFIG, KEY, KEY_FILE, OVERRIDES
 
 Object = dict[str, Any]
@@ -180,6 +181,25 @@ def test_every_key_of_a_target_can_be_written(schema: Object) -> None:
 def test_every_section_of_the_config_can_be_written(schema: Object) -> None:
     chart_writes = {"targets", "state", "web"}
     assert schema["properties"]["config"]["properties"].keys() | chart_writes >= WrittenConfig.model_fields.keys()
+
+
+@pytest.mark.parametrize(("name", "section"), [("metrics", Metrics), ("traces", Traces), ("log", Log)])
+def test_every_key_of_a_section_can_be_written(schema: Object, name: str, section: type[Model]) -> None:
+    written = schema["properties"]["config"]["properties"][name]["properties"]
+    assert written.keys() == section.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"metrics": {"max_series": 10000000, "tasks": {"allow": ["a.*", "^b$"]}}},
+        {"traces": {"enabled": True, "children": "none", "sample": 0.5, "context": "link:x", "tags": True}},
+        {"traces": {"enabled": "auto", "sample": "0.5%", "context": "derived", "max_age": "2h", "max_pending": 100}},
+    ],
+)
+def test_what_the_schema_lets_through_the_program_takes(render: Render, tmp_path: Path, config: Object) -> None:
+    done = check(render(ONE_SECRET | {"config": config}), tmp_path)
+    assert (done.exit_code, done.stderr) == (0, ""), str(done.exception)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,9 @@ def test_every_switch_can_be_turned_whatever_else_is_on(render: Render, name: st
         ({"targets": [{"quota": {"share": 0.1}}]}, "'/targets/0/quota/share'.*got number, want string"),
         ({"targets": [{"secretKey": "tr-prod"}]}, "'/targets/0/secretKey'.*does not match pattern"),
         ({"config": {"state": "/elsewhere"}}, "'/config'.*additional properties 'state' not allowed"),
+        ({"config": {"metrics": {"maxseries": 1}}}, "'/config/metrics'.*additional properties 'maxseries' not allowed"),
+        ({"config": {"metrics": {"max_series": 10}}}, "'/config/metrics/max_series'.*minimum: got 10, want 1,000"),
+        ({"config": {"traces": {"sample": "half"}}}, "'/config/traces/sample'.*does not match pattern"),
         ({"config": {"web": {"listen": "0.0.0.0:1"}}}, "'/config'.*additional properties 'web' not allowed"),
         ({"config": {"alerts": {"files": ["a.yml"]}}}, "'/config/alerts'.*additional properties 'files' not allowed"),
         ({"alerts": {"files": {"a.json": {}}}}, "invalid propertyName 'a.json'"),
@@ -107,6 +110,23 @@ def test_a_typo_is_refused_in_helms_words(engine: Helm, values: Object, words: s
     """By the engine, whose words are pinned: those of a `helm` on PATH depend on its version."""
     with pytest.raises(Refused, match=words):
         engine.render(ONE_SECRET | values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels sets app.kubernetes.io/name, by which our objects"),
+        ({"commonLabels": {"app.kubernetes.io/instance": "x"}}, "commonLabels sets app.kubernetes.io/instance"),
+        ({"service": {"labels": {"app.kubernetes.io/component": "x"}}}, "service.labels sets app.kubernetes.io/comp"),
+        ({"targets": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, 'two targets are called "a"'),
+        ({"alerts": {"files": {"a.yml": "receivers: ["}}}, "alerts.files: a.yml is no YAML: .*line 1"),
+        ({"auth": {"secretKey": "tr_pat_madeup"}}, "tr_pat_: that is the access token of a person"),
+        ({"targets": [{"name": "a", "secretKey": "tr_pat_madeup"}]}, "tr_pat_: that is the access token of a person"),
+    ],
+)
+def test_what_could_not_run_is_refused_before_it_is_installed(render: Render, values: Object, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        render(ONE_SECRET | values)
 
 
 def covered(values: Any, schema: Object, root: Object, where: str = "") -> Iterator[str]:

@@ -19,6 +19,9 @@ empty where somebody else brings the key. A list as JSON; without `targets` ther
 {{- if and $elsewhere (or $own (get $target "existingSecret")) -}}
 {{- fail "a secret key is given twice: keep secret_key_file or secret_key_env, or let the chart mount it" -}}
 {{- end -}}
+{{- if hasPrefix "tr_pat_" $own -}}
+{{- fail "a secretKey begins with tr_pat_: that is the access token of a person, who can do much more; take the secret key of an environment (tr_prod_, tr_stg_, tr_preview_ or tr_dev_)" -}}
+{{- end -}}
 {{- if not (or $own $secret $elsewhere) -}}
 {{- fail (printf "there is no secret key to watch with: set auth.existingSecret to a Secret that holds the secret key of your Trigger.dev environment under %q (or auth.secretKey to the key itself, for a first try)" $auth.existingSecretKey) -}}
 {{- end -}}
@@ -95,6 +98,29 @@ empty where somebody else brings the key. A list as JSON; without `targets` ther
 {{- end -}}
 {{- if and (eq .Values.web.scheme "https") (not .Values.web.existingSecret) -}}
 {{- fail "web.scheme is https, and there is no certificate: name a Secret with web.yml in web.existingSecret" -}}
+{{- end -}}
+{{- range $where, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels "service.labels" .Values.service.labels -}}
+{{- range $name := keys (include "triggerdev-exporter.selectorLabels" $ | fromYaml) | sortAlpha -}}
+{{- if hasKey $labels $name -}}
+{{- fail (printf "%s sets %s, by which our objects find each other; take another name (nameOverride is for app.kubernetes.io/name)" $where $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $names := dict -}}
+{{- range .Values.targets -}}
+{{- with get . "name" -}}
+{{- if hasKey $names . -}}
+{{- fail (printf "two targets are called %q; give each a name of its own" .) -}}
+{{- end -}}
+{{- $_ := set $names . true -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $file := .Values.alerts.files -}}
+{{- if kindIs "string" $file -}}
+{{- with get (fromYaml $file) "Error" -}}
+{{- fail (printf "alerts.files: %s is no YAML: %s" $name .) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- with .Values.monitor -}}
 {{- if and .enabled .interval .scrapeTimeout -}}
