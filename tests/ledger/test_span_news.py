@@ -169,7 +169,7 @@ def test_a_child_follows_its_open_root_into_the_trace_of_its_metadata() -> None:
     see(book, a_run("run_1", status="EXECUTING", depth=0, traceparent=GIVEN))
     see(book, an_end("run_2", depth=1, parent_id="run_1", root_id="run_1"))
     assert due(book, "run_2").root_traceparent == GIVEN
-    assert Policy(shape=Shape(mode="metadata")).plan(due(book, "run_2")).spans[0].trace_id == GIVEN[3:35]
+    assert Policy(shape=Shape(mode="metadata")).plan(due(book, "run_2"))[0].trace_id == GIVEN[3:35]
 
 
 def test_a_batch_that_ended_is_sealed_at_once() -> None:
@@ -255,4 +255,4 @@ def test_the_row_tells_the_trace_of_its_root() -> None:
     book = a_book()
     see(book, an_end("run_2", depth=1))
     tell(book, Enrichment(run_id="run_2", parent_id="run_1", root_id="run_1", is_finished=True))
-    assert Policy().plan(due(book, "run_2")).spans[0].trace_id == trace_id("run_1")
+    assert Policy().plan(due(book, "run_2"))[0].trace_id == trace_id("run_1")

@@ -28,7 +28,7 @@ def spans_of(body: bytes) -> list[WireSpan]:
 
 def test_ids_times_kinds_and_flags_are_exact() -> None:
     due = a_due("FAILED", run_id="run_2", depth=1, parent_id="run_1", root_id="run_1", batch_id="batch_1")
-    run, queue, work = spans_of(encode([(HERE, plan(due, Shape()).spans)]))
+    run, queue, work = spans_of(encode([(HERE, plan(due, Shape()))]))
     assert run.trace_id.hex() == trace_id("run_1")
     assert (run.span_id.hex(), run.parent_span_id.hex()) == (span_id("run_2"), span_id("run_1"))
     assert (run.start_time_unix_nano, run.end_time_unix_nano) == (AT * 10**6, (AT + 1_250) * 10**6)
@@ -40,7 +40,7 @@ def test_ids_times_kinds_and_flags_are_exact() -> None:
 
 
 def test_values_keep_their_types() -> None:
-    (run, *_) = spans_of(encode([(HERE, plan(a_due(tags=("a", "b"), cost_nanousd=5), Shape(tags=True)).spans)]))
+    (run, *_) = spans_of(encode([(HERE, plan(a_due(tags=("a", "b"), cost_nanousd=5), Shape(tags=True)))]))
     told = {pair.key: pair.value for pair in run.attributes}
     assert told["trigger.queue.wait_ms"].int_value == 250
     assert told["trigger.run.is_test"].WhichOneof("value") == "bool_value"
@@ -50,15 +50,15 @@ def test_values_keep_their_types() -> None:
 
 def test_what_was_left_out_is_counted() -> None:
     shape = Shape(limits=Limits(attributes=2))
-    (run, *_) = spans_of(encode([(HERE, plan(a_due(), shape).spans)]))
+    (run, *_) = spans_of(encode([(HERE, plan(a_due(), shape))]))
     assert len(run.attributes) == 2
     assert run.dropped_attributes_count > 10
 
 
 def test_the_same_rows_are_the_same_bytes_and_nothing_in_them_is_of_this_process() -> None:
     rows = [a_due(), a_batch()]
-    body = encode([(HERE, plan(row, Shape()).spans) for row in rows])
-    assert body == encode([(HERE, plan(row, Shape()).spans) for row in rows])
+    body = encode([(HERE, plan(row, Shape())) for row in rows])
+    assert body == encode([(HERE, plan(row, Shape())) for row in rows])
     (one,) = ExportTraceServiceRequest.FromString(body).resource_spans
     assert {pair.key: pair.value.string_value for pair in one.resource.attributes} == {
         "service.name": "trigger.dev",

@@ -12,7 +12,7 @@ from triggerdev_alerts.trouble import Trouble
 from triggerdev_alerts.waiting import wait_for
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.clock import MINUTE, SECOND, Clock, Instant
-from triggerdev_exporter.collect.enrichment import ASKS, EVERY
+from triggerdev_exporter.collect.enrichment import ASKS, EVERY, PART
 from triggerdev_exporter.errors import ApiError, NotFound, StateError
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.span_news import retrieved, seal_as_they_are
@@ -61,8 +61,8 @@ class Relatives:
         until = now - ENOUGH if journal.ledger.enriched else now
         rows = await journal.first_spans(sealed=False, until=until, most=_MOST)
         done = [key for key, row in rows.items() if _is_over(row, now)]
-        if done:
-            await journal.write(lambda draft: seal_as_they_are(draft, done, now=now), spans=done)
+        for start in range(0, len(done), PART):
+            await self._seal(journal, done[start : start + PART], now)
         for key, row in rows.items():
             if not _is_over(row, now):
                 if self._target.is_shut(self._clock.now()) or not self._target.client.allowance(Priority.CATCH_UP):
@@ -77,13 +77,16 @@ class Relatives:
         except NotFound as error:
             if not error.is_json:
                 return False
-            await journal.write(lambda draft: seal_as_they_are(draft, [run_id], now=now), spans=[run_id])
+            await self._seal(journal, [run_id], now)
         except ApiError as error:
             log.debug("a run's relatives cannot be read", extra={"target": self._target.name, "why": str(error)})
             return False
         else:
             await journal.write(lambda draft: retrieved(draft, run, now=now), spans=[run_id])
         return True
+
+    async def _seal(self, journal: Journal, keys: list[str], now: Instant) -> None:
+        await journal.write(lambda draft: seal_as_they_are(draft, keys, now=now), spans=keys)
 
 
 def _is_over(row: SpanRow, now: Instant) -> bool:

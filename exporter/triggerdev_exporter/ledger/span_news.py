@@ -17,8 +17,9 @@ from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Batch, Enrichment, Run
 from triggerdev_exporter.spans.due import BatchDue, Due, Origin, RunDue
+from triggerdev_exporter.spans.ids import span_id
+from triggerdev_exporter.spans.plan import how_many, times_reversed, trace_of
 from triggerdev_exporter.spans.policy import Policy
-from triggerdev_exporter.spans.span import Span
 from triggerdev_exporter.statuses import OUTCOMES
 
 MAX_ROOTS = 10_000
@@ -170,41 +171,47 @@ def accepted(draft: Draft, keys: Iterable[str], *, spans: int, rejected: int) ->
 
 
 def _seal(draft: Draft, policy: Policy, row: SpanRow, now: Instant) -> None:
-    due = msgspec.structs.replace(row.due, origin=_origin(draft))
-    if isinstance(due, RunDue):
-        due = msgspec.structs.replace(
-            due,
-            orphaned=not due.knows_family,
-            root_traceparent=None if due.traceparent or due.root_id is None else _traceparent(draft, due.root_id),
-        )
+    due = _as_sealed(draft, row.due)
     if not policy.takes(due):
         draft.drop_span(due.id)
         _drop(draft, policy, due, "sampling")
         return
-    planned = policy.plan(due)
     for reason, applies in (
         ("parent_unknown", isinstance(due, RunDue) and due.orphaned),
-        ("times_reversed", planned.times_reversed),
+        ("times_reversed", times_reversed(due)),
     ):
         if applies:
             draft.count("spans_amended_total", (reason,))
     draft.put_span(SpanRow(due, row.since, sealed=True))
     if isinstance(due, RunDue) and due.started_at is not None and not due.is_apart:
-        _exemplify(draft, due, due.started_at, planned.spans[0], now)
+        _exemplify(draft, policy, due, due.started_at, now)
 
 
-def _exemplify(draft: Draft, due: RunDue, started_at: Instant, span: Span, now: Instant) -> None:
+def _as_sealed(draft: Draft, due: Due) -> Due:
+    """`due`, with what only the ledger knows, at this instant."""
+    if isinstance(due, BatchDue):
+        return msgspec.structs.replace(due, origin=_origin(draft))
+    return msgspec.structs.replace(
+        due,
+        origin=_origin(draft),
+        orphaned=not due.knows_family,
+        root_traceparent=None if due.traceparent or due.root_id is None else _traceparent(draft, due.root_id),
+    )
+
+
+def _exemplify(draft: Draft, policy: Policy, due: RunDue, started_at: Instant, now: Instant) -> None:
+    trace, span = trace_of(due, policy.shape.mode)[0], span_id(due.id)
     waited = max(0, started_at - max(due.created_at, due.delayed_until or 0))
     lasted = max(0, due.finished_at - started_at)
     for family, labels, value in (
         ("run_wait_seconds", (due.task,), waited),
         ("run_duration_seconds", (due.task, OUTCOMES[due.status].value), lasted),
     ):
-        draft.exemplify(family, labels, Exemplar(due.id, value, now, span.trace_id, span.span_id))
+        draft.exemplify(family, labels, Exemplar(due.id, value, now, trace, span))
 
 
 def _drop(draft: Draft, policy: Policy, due: Due, reason: str) -> None:
-    draft.count("spans_dropped_total", (reason,), len(policy.plan(due).spans))
+    draft.count("spans_dropped_total", (reason,), how_many(due, policy.shape))
 
 
 def _origin(draft: Draft) -> Origin:

@@ -33,7 +33,7 @@ def pack(dues: Sequence[Due], policy: Policy, otlp: Otlp) -> Parcel:
     keys: list[str] = []
     count = 0
     for due in dues:
-        spans = policy.plan(due).spans
+        spans = policy.plan(due)
         if keys and count + len(spans) > MOST_SPANS:
             break
         groups.setdefault(due.origin, []).extend(spans)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from triggerdev_exporter.clock import HOUR
 from triggerdev_exporter.spans.due import Due
-from triggerdev_exporter.spans.plan import Plan, Shape, plan, trace_of
+from triggerdev_exporter.spans.plan import Shape, plan, trace_of
 from triggerdev_exporter.spans.sampling import Sampler
+from triggerdev_exporter.spans.span import Span
 
 #: The closed set of the label ``reason`` of `spans_dropped_total`.
 DROP_REASONS = ("sampling", "too_old", "queue_full", "rejected", "refused")
@@ -31,5 +32,6 @@ class Policy:
         trace, given = trace_of(due, self.shape.mode)
         return self.sampler.takes(trace, None if given is None else given.is_sampled)
 
-    def plan(self, due: Due) -> Plan:
+    def plan(self, due: Due) -> tuple[Span, ...]:
+        """The spans of `due`, its own first."""
         return plan(due, self.shape)
