@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import logging
 import ssl
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -415,6 +416,17 @@ async def test_a_bomb_does_not_go_off(server: ScriptedServer, make_client: Make)
 async def test_a_body_of_exactly_the_cap_is_fine(server: ScriptedServer, make_client: Make) -> None:
     server.script = [Reply(200, b"x" * 4_096)]
     assert len(await make_client(max_body=4_096).fetch(ECHO)) == 4_096
+
+
+@pytest.mark.parametrize(("size", "here"), [(4_096, True), (300_000, False)])
+async def test_a_large_body_is_decoded_beside_the_event_loop(
+    server: ScriptedServer, make_client: Make, size: int, here: bool
+) -> None:
+    server.script = [Reply(200, b"x" * size)]
+    call = Call(
+        "runs", "/api/v1/runs", lambda body: (len(body), threading.get_ident() == threading.main_thread().ident)
+    )
+    assert await make_client().fetch(call) == (size, here)
 
 
 # --- connections
