@@ -120,6 +120,11 @@ def parts(text: str) -> tuple[str | tuple[str, tuple[tuple[str, Argument], ...]]
     )
 
 
+def fields(text: str) -> tuple[str, ...]:
+    """The fields that it names, in order, and by the names that they have here."""
+    return tuple(ALIASES.get(name, name) for _, name in _parse(text).names)
+
+
 def own_label(name: str) -> str | None:
     """The label that ``labels.NAME`` names; ``None`` for a field."""
     match = _OWN.fullmatch(name)

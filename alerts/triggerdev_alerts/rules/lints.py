@@ -15,6 +15,7 @@ from triggerdev_alerts.documents.mistakes import Mistake, Place, found, nearest
 from triggerdev_alerts.documents.model import Model, keys_of
 from triggerdev_alerts.documents.positions import Path
 from triggerdev_alerts.documents.units import format_duration
+from triggerdev_alerts.message.template import fields, own_label
 from triggerdev_alerts.rules import quantities
 from triggerdev_alerts.rules.assembly import ALIASES, matchers
 from triggerdev_alerts.rules.model import Matcher, Route, Rule, RuleSet
@@ -29,6 +30,7 @@ def warnings_of(sources: Sequence[Source], ruleset: RuleSet) -> list[Mistake]:
         *_windows(sources, ruleset),
         *_thresholds(sources),
         *_series(sources),
+        *_texts(sources, ruleset),
         *_routes(sources, ruleset),
         *_unused_receivers(sources, ruleset),
         *_unused_intervals(sources),
@@ -110,10 +112,40 @@ def _series(sources: Sequence[Source]) -> Iterable[Mistake]:
                 yield _warning("series", text, source.place((*path, "when", written.row.name, "by")))
 
 
+def _texts(sources: Sequence[Source], ruleset: RuleSet) -> Iterable[Mistake]:
+    """Fields that are labels which the rule's alerts never have: the sentence would have a hole."""
+    rules = {(rule.place.file, rule.name): rule for rule in ruleset.rules if rule.place is not None}
+    for source in sources:
+        for path, written in source.rules():
+            rule = rules.get((source.file.name, written.alert))
+            if rule is None:
+                continue
+            present = labels_of(rule, ruleset)
+            for name, text in written.annotations.items():
+                for field in dict.fromkeys(fields(text)):
+                    label = own_label(field) or (field if field in _LABEL_FIELDS else None)
+                    if label is not None and label not in present:
+                        split = _split_by(rule, label)
+                        say = f"alerts of {rule.name} have no {label}, so {{{{ {field} }}}} is empty{split}"
+                        yield _warning("template", say, source.place((*path, "annotations", name)))
+
+
+_LABEL_FIELDS = frozenset("task queue version tag schedule owner collector receiver rule".split())
+
+
+def _split_by(rule: Rule, label: str) -> str:
+    """What would give them the label."""
+    if label == "owner":
+        return "; only alerts of a task or its own queue have one, by owners"
+    by = ", ".join((*rule.when.by, label))
+    return f"; by: [{by}] gives them one" if label in CONDITIONS[rule.when.type].dimensions else ""
+
+
 def labels_of(rule: Rule, ruleset: RuleSet) -> set[str]:
     """The labels that an alert of the rule has; the others are absent, which is like empty."""
     row = CONDITIONS[rule.when.type]
-    has_owner = "task" in rule.when.by and bool(ruleset.owners)
+    # A task's own queue has its owner too.
+    has_owner = bool({"task", "queue"} & {*rule.when.by}) and bool(ruleset.owners)
     return {
         "alertname",
         "severity",
