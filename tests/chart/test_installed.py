@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from chart.helm import ONE_SECRET, Rendered
 from chart.mounted import Mounted, mount
 from end_to_end.processes import Daemon, Stage, ask, stage_in, wait_until
+from image.compose import filled
+from image.dockerfile import ROOT
 from image.installed import REVISION, USER, Installed, install, installed
 from triggerdev_exporter import __version__
 
@@ -143,6 +146,28 @@ def test_it_goes_on_with_the_volume_of_a_newer_minor(program: Installed, nowhere
     wait_until(rolled_back.is_ready, "it is ready", rolled_back)
     assert rolled_back.birth() == birth
     assert rolled_back.end() == 0
+
+
+def test_the_demo_runs_as_compose_says(
+    program: Installed, nowhere: Path, stage: Stage, folder: Path, free_port: int
+) -> None:
+    """With a root that cannot be written to, and /tmp."""
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]["exporter"]
+    assert (service["read_only"], service["tmpfs"]) == (True, ["/tmp"])
+    environ = {name: filled(value, {}) for name, value in service["environment"].items()}
+    port = service["ports"][0].rsplit(":", 1)[1]
+    args = [
+        word.replace(f"0.0.0.0:{port}", f"127.0.0.1:{free_port}") for word in filled(service["command"], {}).split()
+    ]
+    place = folder / "tmp"
+    place.mkdir()
+    place.chmod(0o1777)
+    own = {"TMPDIR": str(place), "TRIGGERDEV_EXPORTER_URL": f"http://127.0.0.1:{free_port}"}
+    daemon = start(program, Mounted(args, environ | own), nowhere, stage)
+    wait_until(daemon.is_ready, "the demo is ready", daemon)
+    assert daemon.end() == 0
+    assert list(place.iterdir()) == []
+    place.rmdir()
 
 
 def succeeds(url: str) -> bool:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from dashboards.shipped import GRAFANA, read
+from image.compose import filled
 from triggerdev_exporter.cli import cli
 
 ROOT = GRAFANA.parent
@@ -39,11 +40,6 @@ def mounts(service: Mapping[str, Any]) -> dict[str, Path]:
             assert mode == ["ro"], one
             found[target] = ROOT / source
     return found
-
-
-def filled(text: str, environ: Mapping[str, str]) -> str:
-    """A value as compose reads it: ${NAME:-default}."""
-    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda match: environ.get(match[1]) or match[2], text)
 
 
 def test_it_has_the_four_and_shows_them_to_this_machine_alone(compose: Mapping[str, Any]) -> None:
