@@ -193,6 +193,12 @@ def test_every_key_of_a_section_can_be_written(schema: Object, name: str, sectio
     "config",
     [
         {"metrics": {"max_series": 10000000, "tasks": {"allow": ["a.*", "^b$"]}}},
+        {
+            "metrics": {
+                "tags": {"team": {}, "org": {"max_values": 1000}},
+                "buckets": {"run_wait_seconds": ["1s", "1h30m"]},
+            }
+        },
         {"traces": {"enabled": True, "children": "none", "sample": 0.5, "context": "link:x", "tags": True}},
         {"traces": {"enabled": "auto", "sample": "0.5%", "context": "derived", "max_age": "2h", "max_pending": 100}},
     ],
