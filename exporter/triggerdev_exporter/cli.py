@@ -76,9 +76,10 @@ def check(config_path: Path | None) -> None:
 @_CONFIG
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def doctor(config_path: Path | None, format_: str) -> None:
-    """Look at everything that must be right, online: what the key may read, quota, clocks, state, rules, receivers.
+    """Look online at everything that must be right, and say what to do.
 
-    Asks each target a dozen times and each receiver not at all. Exit code 1 if something is broken.
+    What the key may read, quota, clocks, state, rules, receivers. Asks each target a dozen times and sends receivers
+    nothing. Exit code 1 if something is broken.
     """
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.commands.doctor import doctor_all

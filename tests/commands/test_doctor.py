@@ -97,3 +97,15 @@ async def test_it_leaves_the_log_as_it_was(tmp_path: Path) -> None:
     async with start_simulator("idle") as simulator:
         await doctor(tmp_path, simulator.url)
     assert ours.level == before
+
+
+async def test_a_variable_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIGGERDEV_EXPORTER_LOGLEVEL", "debug")
+    async with start_simulator("idle") as simulator:
+        done = await doctor(tmp_path, simulator.url)
+    assert done.exit_code == 0, done.output
+    assert (
+        "TRIGGERDEV_EXPORTER_LOGLEVEL: [unknown-variable]: nothing reads this variable; did you mean "
+        "TRIGGERDEV_EXPORTER_LOG_LEVEL?"
+    ) in " ".join(done.stdout.split())
+    assert "1 to look at" in done.stdout

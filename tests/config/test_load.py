@@ -75,7 +75,7 @@ def test_every_key_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_text("basic_auth_users: {}\n", "utf-8")
     text = """
 targets:
-  - name: shop-prod
+  - name: shop-dev
     labels: {project: shop}
     api_url: HTTPS://trigger.example.com:8443/
     secret_key_file: key
@@ -101,7 +101,7 @@ log: {level: debug, format: json}
     (target,) = dump.pop("targets")
     assert target.pop("secret_key").get_secret_value() == DEV
     assert target == {
-        "name": "shop-prod",
+        "name": "shop-dev",
         "labels": {"project": "shop"},
         "api_url": "https://trigger.example.com:8443",
         "branch": "feat/x",

@@ -83,7 +83,7 @@ def row(number: int) -> Enrichment:
 TRQL = (
     ((run(1, age=3 * HOUR),), (row(1),), Verdict.OK, "at least 3 h"),
     ((), (), Verdict.OK, "no open run is old enough to tell"),
-    ((run(1, age=3 * HOUR), run(2, age=2 * DAY)), (row(1),), Verdict.WARNING, "3 h only: 1 older open runs"),
+    ((run(1, age=3 * HOUR), run(2, age=2 * DAY)), (row(1),), Verdict.WARNING, "3 h only: of 1 older open run queue"),
     # A row may be late: nothing follows from a run that has just begun.
     ((run(1, age=3 * HOUR), run(2, age=MINUTE)), (row(1),), Verdict.OK, "at least 3 h"),
     # One in the middle that is missing is no horizon.
@@ -170,11 +170,14 @@ def host(**more: Any) -> Host:
     book = more.pop("book", Premises(Path("/s/state-alerts.db"), False))
     warnings, targets = more.pop("warnings", ()), more.pop("targets", ("prod",))
     listen, access = more.pop("listen", Listen("10.0.0.5", 9925)), more.pop("access", Access())
+    odd = more.pop("odd", ())
     base: dict[str, Any] = {"path": Path("/s/state.db"), "exists": False, "free": 1 << 40, "filesystem": "ext4"}
-    return Host(Premises(**{**base, **more}), book, ruleset, warnings, targets, listen, access)
+    return Host(Premises(**{**base, **more}), book, ruleset, warnings, targets, listen, access, odd)
 
 
 HOSTS = (
+    ("config", host(targets=("a", "b")), Verdict.OK, "it watches a, b"),
+    ("config", host(odd=("X: warning[unused]: has no effect\n  ^",)), Verdict.WARNING, "X: [unused]: has no effect"),
     ("disk", host(), Verdict.OK, "a file system of this host (ext4), 1024.0 GiB free"),
     ("disk", host(filesystem="nfs4"), Verdict.BROKEN, "a network file system (nfs4)"),
     ("disk", host(filesystem="tmpfs"), Verdict.WARNING, "the state is in memory"),
@@ -259,7 +262,7 @@ async def test_a_state_that_is_used_and_one_that_is_no_state(tmp_path: Path) -> 
 
 FOUND = [
     Result("state", "", ok("/s/state.db will be made at the first start")),
-    Result("api", "prod", broken("https://trigger.example cannot be used: probe: the host was not found", "see")),
+    Result("api", "prod", broken("https://trigger.example cannot be used, for the host was not found", "see")),
     Result("clock", "prod", warning("this host's clock is 20 s behind the server's", "let NTP set it")),
     Result("runs", "prod", unknown("the API was not reached")),
 ]
@@ -268,7 +271,7 @@ FOUND = [
 def test_the_table() -> None:
     assert as_text(FOUND, 86) == (
         "\x1b[32m      ok\x1b[0m  state        /s/state.db will be made at the first start\n"
-        "\x1b[31m\x1b[1m  broken\x1b[0m  api    prod  https://trigger.example cannot be used: probe: the host was not\n"
+        "\x1b[31m\x1b[1m  broken\x1b[0m  api    prod  https://trigger.example cannot be used, for the host was not\n"
         "                       found\n"
         "                       → see\n"
         "\x1b[33m warning\x1b[0m  clock  prod  this host's clock is 20 s behind the server's\n"

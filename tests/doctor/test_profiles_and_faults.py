@@ -5,13 +5,16 @@ Each row names what differs from a healthy server, as check → (verdict, words 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from triggerdev_alerts.rules.files import shipped_rules
@@ -77,7 +80,7 @@ HEALTHY: dict[str, Told] = {
     },
     "v4.4": {"dialect": (OK, "a server before v4.5"), "deployments": (OK, "the current one is 2026")},
     "v4.5": {
-        "key": (OK, "a key of prod (prod), accepted; it may read everything"),
+        "key": (OK, "a key of prod, accepted; it may read everything"),
         "dialect": (OK, "a server of v4.5 or newer"),
         "clock": (OK, "is right"),
         "quota": (OK, "of 750 requests are left"),
@@ -87,7 +90,7 @@ HEALTHY: dict[str, Told] = {
         "queues": (OK, "8 queues, 1 paused"),
         "schedules": (OK, "6 schedules, 5 active"),
         "deployments": (OK, "8 tasks in it"),
-        "waitpoints": (OK, "tokens wait"),
+        "waitpoints": (OK, "read; "),
         "trql": (OK, "it looks back at least"),
         "series": (OK, "8 of 514 tasks"),
         "rules": (OK, "can match something"),
@@ -129,8 +132,8 @@ _NOTHING = unknown(*(name for name in _ALL if name != "api"))
 ROWS = (
     # ── the whole API ──
     Row({"api_down": "reset"}, {**_NOTHING, "api": (BROKEN, "closed the connection")}),
-    Row({"api_down": "503"}, {**_NOTHING, "api": (BROKEN, "probe: 503"), "runs": (BROKEN, "503")}),
-    Row({"api_down": "503"}, {**_NOTHING, "api": (BROKEN, "probe: 503"), "runs": (BROKEN, "503")}, "seed"),
+    Row({"api_down": "503"}, {**_NOTHING, "api": (BROKEN, "cannot be used: 503")}),
+    Row({"api_down": "503"}, {**_NOTHING, "api": (BROKEN, "cannot be used: 503")}, "seed"),
     Row(
         {"always_429": True},
         {**_NOTHING, "api": (BROKEN, "429"), "quota": (BROKEN, "nothing is left"), "clock": (OK, "right")},
@@ -144,8 +147,7 @@ ROWS = (
         {"revoked": [KEY]},
         {
             **_NOTHING,
-            "key": (BROKEN, "a key of prod, and it is refused: probe: 401"),
-            "runs": (BROKEN, "401"),
+            "key": (BROKEN, "a key of prod, and it is refused: 401"),
             "quota": (OK, "are left"),
         },
     ),
@@ -188,7 +190,7 @@ ROWS = (
         on("queues", status=500),
         {"api": (WARNING, "the daemon waits"), "dialect": (UNKNOWN, ""), "queues": (BROKEN, "500")},
     ),
-    Row(on("schedules", status=500), {"schedules": (BROKEN, "schedules cannot be read: schedules: 500")}),
+    Row(on("schedules", status=500), {"schedules": (BROKEN, "schedules cannot be read: 500")}),
     Row(on("schedules", deny=401), {"schedules": (WARNING, "may not read schedules")}),
     Row(on("deployments", status=500), {"deployments": (BROKEN, "500")}),
     Row(on("current_deployment", status=500), {"deployments": (BROKEN, "current deployment cannot be read")}),
@@ -251,3 +253,45 @@ async def test_intervals_that_cost_more_than_our_share(tmp_path: Path) -> None:
 async def test_a_batch_that_is_not_there(tmp_path: Path) -> None:
     found = await told(tmp_path, "v4.5", {}, batches=("batch_nope",))
     assert (found["batches"].verdict, found["batches"].remedy[:19]) == (Verdict.WARNING, "remove it from batc")
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+async def test_a_server_that_is_somebody_else(tmp_path: Path) -> None:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(status=404, text="<h1>Not here</h1>", content_type="text/html")
+
+    async with serving(page) as url:
+        found = await told(tmp_path, "v4.5", {}, api_url=url)
+    expected = {**_NOTHING, "api": (BROKEN, "knows neither queues nor runs"), "clock": (UNKNOWN, "")}
+    agree({**found, "clock": Finding(Verdict.UNKNOWN, "")}, expected)
+    assert found["api"].remedy.startswith("the answer is not Trigger.dev's: see that api_url names the API")
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(500, "the server fails"), (501, "see that api_url"), (302, "see that api_url")]
+)
+async def test_what_to_do_about_an_answer_that_is_no_answer(tmp_path: Path, status: int, remedy: str) -> None:
+    async def refusal(_: web.Request) -> web.Response:
+        return web.Response(status=status, headers={"Location": "https://login.example/"} if status == 302 else {})
+
+    async with serving(refusal) as url:
+        found = await told(tmp_path, "v4.5", {}, api_url=url)
+    assert (found["api"].verdict.value, found["runs"].verdict.value) == (BROKEN, UNKNOWN)
+    assert remedy in found["api"].remedy
+
+
+async def test_https_where_plain_http_is_spoken(tmp_path: Path) -> None:
+    async def fine(_: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async with serving(fine) as url:
+        found = await told(tmp_path, "v4.5", {}, api_url=url.replace("http:", "https:"))
+    assert found["api"].says.endswith("TLS failed: the server does not speak TLS")
+    assert "where http:// is meant" in found["api"].remedy

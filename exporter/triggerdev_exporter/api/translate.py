@@ -10,6 +10,10 @@ from aiohttp.http_exceptions import ContentEncodingError
 
 from triggerdev_exporter.errors import ApiError, HttpFailed, TlsFailed, Truncated, Unreachable, Unreadable
 
+NO_TLS = "the server does not speak TLS"
+#: What OpenSSL says when plain HTTP comes back.
+_PLAIN = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+
 
 def translate(endpoint: str, exc: Exception, status: int | None) -> ApiError:
     """What `exc` means; `status` when the answer had already begun."""
@@ -65,7 +69,7 @@ def _tls_reason(exc: Exception) -> str:
     for cause in _causes(exc):
         for told in ("verify_message", "reason"):
             if isinstance(cause, ssl.SSLError) and isinstance(text := getattr(cause, told, None), str) and text:
-                return text
+                return NO_TLS if text in _PLAIN else text
     return type(exc).__name__
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,11 +34,9 @@ def doctor_all(config_path: Path | None, format_: str, clock: Clock) -> None:
     if format_ == "text" and sys.stderr.isatty():
         click.echo(f"asking {', '.join(target.name for target in loaded.config.targets)} …", err=True)
     with _quiet():
-        found = asyncio.run(_found(loaded.config, rules, clock))
+        found = asyncio.run(_found(loaded.config, rules, clock, loaded.warnings))
     width = min(shutil.get_terminal_size((110, 24)).columns, _WIDEST)
     click.echo(as_json(found, clock.now()) if format_ == "json" else as_text(found, width))
-    for text in loaded.warnings if format_ == "text" else ():
-        click.echo(text, err=True)
     if worst(found) is Verdict.BROKEN:
         raise click.exceptions.Exit(1)
 
@@ -55,8 +53,8 @@ def _quiet() -> Iterator[None]:
         ours.setLevel(before)
 
 
-async def _found(config: Config, rules: LoadedRules, clock: Clock) -> list[Result]:
+async def _found(config: Config, rules: LoadedRules, clock: Clock, odd: Sequence[str]) -> list[Result]:
     from triggerdev_exporter.app import open_client
 
-    checks = check_up(config, rules, clock, open_client=open_client, book=book_path(config.state))
+    checks = check_up(config, rules, clock, open_client=open_client, book=book_path(config.state), odd=odd)
     return [result async for result in checks]

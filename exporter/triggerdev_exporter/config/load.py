@@ -16,6 +16,7 @@ from triggerdev_exporter.config.model import Config, WrittenConfig, WrittenTarge
 from triggerdev_exporter.config.otlp import read_otlp
 from triggerdev_exporter.config.state_path import default_state
 from triggerdev_exporter.config.targets import resolve
+from triggerdev_exporter.config.variables import in_vain, misspelt
 from triggerdev_exporter.config.wording import CONFIG_WORDING
 from triggerdev_exporter.config.written import Written, gather
 from triggerdev_exporter.errors import ConfigError
@@ -42,6 +43,7 @@ def load_config(path: FilePath | None, environ: Mapping[str, str], *, listen: st
     `listen` is the option of that name, and wins. Raises `ConfigError` with every mistake there is.
     """
     written = gather(path, environ, listen)
+    written.warnings += misspelt(environ)
     config = _config(written, environ) if written.readable else None
     if written.mistakes or config is None:
         raise ConfigError([render(mistake) for mistake in in_order(written.mistakes)])
@@ -65,7 +67,8 @@ def _config(written: Written, environ: Mapping[str, str]) -> Config | None:
     written.mistakes += traces.mistakes
     written.warnings += traces.warnings
     if not targets and not written.mistakes:
-        written.mistakes.append(Mistake("secret", _NO_KEY))
+        hints = "".join(f"; is {name} meant to be {meant}?" for name, meant in in_vain(environ).items() if meant)
+        written.mistakes.append(Mistake("secret", _NO_KEY + hints))
     if written.mistakes or state is None:
         return None
     web_file = shape.web.config_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ def resolve(
         keyed.append(one)
         names.append((path, one.name))
         _check_branch(one, written)
+        _check_name(one, written)
         _check_exposure(one, written)
     _check_names(names, written)
     _check_environments(keyed, written)
@@ -93,6 +95,28 @@ def _check_branch(one: _Keyed, written: Written) -> None:
     if environment in ("prod", "stg") and one.written.branch is not None:
         text = f"has no effect: a {environment} environment has no branches"
         written.warnings.append(Mistake("branch", text, written.place(path), severity="warning"))
+
+
+#: What people call an environment in the name of a target.
+_CALLED = {
+    "prod": "prod",
+    "production": "prod",
+    "stg": "stg",
+    "staging": "stg",
+    "preview": "preview",
+    "dev": "dev",
+    "development": "dev",
+}
+
+
+def _check_name(one: _Keyed, written: Written) -> None:
+    """A key of another environment than the name says is the one that was pasted into the wrong file."""
+    called = {_CALLED[word] for word in re.split(r"[^a-z]+", one.name.lower()) if word in _CALLED}
+    environment = environment_of(one.key)
+    if environment and len(called) == 1 and environment not in called:
+        text = f"the name says {called.pop()}, and the key is one of {environment}: is it the right key?"
+        place = written.place((*one.path, "name"))
+        written.warnings.append(Mistake("environment", text, place, severity="warning"))
 
 
 def _check_exposure(one: _Keyed, written: Written) -> None:

@@ -12,6 +12,7 @@ from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.doctor.finding import Check, Finding, broken, ok, unknown, warning
 from triggerdev_exporter.doctor.matching import aimless_rules
 from triggerdev_exporter.doctor.premises import Premises
+from triggerdev_exporter.doctor.subject import many
 
 #: File systems of other machines: SQLite's log needs memory that all who open it share, and locks that hold.
 NETWORKED = frozenset(
@@ -33,6 +34,8 @@ class Host:
     targets: Sequence[str]
     listen: Listen
     access: Access
+    odd: Sequence[str] = ()
+    """What is odd about the configuration, as `check` prints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,15 @@ def _alerts(host: Host) -> Finding:
     rules = sum(rule.enabled for rule in host.ruleset.rules)
     if host.ruleset.routes is None:
         return ok(f"{rules} rules, and nobody is told: there are no routes")
-    return ok(f"{rules} rules, {len(host.ruleset.receivers)} receivers")
+    return ok(f"{many(rules, 'rule')}, {many(len(host.ruleset.receivers), 'receiver')}")
+
+
+def _config(host: Host) -> Finding:
+    if not host.odd:
+        return ok(f"it watches {', '.join(host.targets)}")
+    # The first line: below it stand the line of the file and a caret.
+    said = "; ".join(text.partition("\n")[0].replace("warning[", "[") for text in host.odd)
+    return warning(said, "`triggerdev-exporter check` shows each with its line")
 
 
 def _access(host: Host) -> Finding:
@@ -110,6 +121,7 @@ def _access(host: Host) -> Finding:
 
 
 HOST_CHECKS: tuple[Check[Host], ...] = (
+    Check("config", _config),
     Check("state", _state),
     Check("disk", _disk),
     Check("access", _access),

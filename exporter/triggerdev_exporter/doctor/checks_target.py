@@ -18,12 +18,17 @@ from triggerdev_exporter.doctor.subject import (
     ago,
     count,
     has_answer,
+    is_somebody_else,
     items,
+    listed,
     lists,
     load,
+    many,
     newest_version,
     readable,
+    remedy,
     tasks,
+    words,
 )
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, RateLimited, Unauthorized
 from triggerdev_exporter.records import Batch, Deployment
@@ -40,15 +45,20 @@ QUERY_REACH = 7 * DAY
 GAP_TIMES, GAP_LEAST = 30, 2 * MINUTE
 
 
+_ELSEWHERE = REMEDIES["decode"]
+
+
 def _api(seen: Subject) -> Finding:
     spoken, url = seen.seen.spoken, seen.seen.config.api_url
+    if is_somebody_else(seen.seen):
+        return broken(f"{url} answers, and knows neither queues nor runs: it is no API of Trigger.dev", _ELSEWHERE)
     if isinstance(spoken, ApiError) and not isinstance(spoken, Unauthorized | Forbidden | NotFound):
         if isinstance(seen.seen.runs, Some):
             return warning(
-                f"{url} answers, but not to what is asked first ({spoken}): the daemon waits for that",
+                f"{url} answers, but not to what is asked first ({words(spoken)}): the daemon waits for that",
                 REMEDIES[spoken.reason],
             )
-        return broken(f"{url} cannot be used: {spoken}", REMEDIES[spoken.reason])
+        return broken(f"{url} cannot be used: {words(spoken)}", remedy(spoken))
     return ok(f"{url} answers")
 
 
@@ -59,10 +69,11 @@ def _key(seen: Subject) -> Finding:
     if isinstance(spoken, Unauthorized):
         if isinstance(runs, Some):
             return broken(
-                f"{kind}, accepted for runs but refused for queues ({spoken}): the daemon takes that for a refused key",
+                f"{kind}, accepted for runs but refused for queues ({words(spoken)}): the daemon takes that for a "
+                "refused key",
                 "give the key the scope read:queues",
             )
-        return broken(f"{kind}, and it is refused: {spoken}", REMEDIES["auth"])
+        return broken(f"{kind}, and it is refused: {words(spoken)}", REMEDIES["auth"])
     if not has_answer(seen):
         return unknown("nobody said whether the key is right")
     told = next((run for run in items(runs) if run.environment_id), None)
@@ -74,14 +85,16 @@ def _key(seen: Subject) -> Finding:
         )
     denied = [name for name, told_ in lists(seen) if isinstance(told_, Unauthorized | Forbidden)]
     reads = "may read everything" if not denied else f"may not read {', '.join(denied)}"
-    of = f" ({told.environment})" if told is not None else ""
+    # The slug is another where each person or branch has an environment of its own.
+    slug = told.environment if told is not None else None
+    of = f" (environment {slug})" if slug and slug != environment_of(key) else ""
     return ok(f"{kind}{of}, accepted; it {reads}")
 
 
 def _dialect(seen: Subject) -> Finding:
     spoken, wanted = seen.seen.spoken, seen.seen.config.dialect
     if not isinstance(spoken, str):
-        if isinstance(spoken, Forbidden | NotFound):
+        if isinstance(spoken, Forbidden | NotFound) and not is_somebody_else(seen.seen):
             return ok(f"not told, since queues cannot be read; {seen.seen.dialect} is assumed")
         return unknown("nobody said how this server speaks")
     if wanted not in ("auto", spoken):
@@ -103,17 +116,23 @@ def _generation(seen: Examined) -> str:
 
 
 def _runs(seen: Subject) -> Finding:
-    told = seen.seen.runs
+    told, spoken = seen.seen.runs, seen.seen.spoken
+    if isinstance(told, ApiError) and isinstance(told, type(spoken)) and not isinstance(told, Forbidden):
+        return unknown(f"nothing can be read there ({words(told)})")
     if isinstance(told, Unauthorized | Forbidden | NotFound):
-        return broken(f"runs cannot be read: {told}", REMEDIES[told.reason])
+        return broken(f"runs cannot be read: {words(told)}", REMEDIES[told.reason])
     if isinstance(told, Some):
         also = seen.seen.open_runs
         if isinstance(also, ApiError):
-            return broken(f"open runs cannot be read: {also}", REMEDIES[also.reason])
-        newest = max((run.created_at for run in told.items), default=None)
+            return broken(f"open runs cannot be read: {words(also)}", REMEDIES[also.reason])
+        newest, open_ = max((run.created_at for run in told.items), default=None), count(also)
         last = "there are none yet" if newest is None else f"the newest was created {ago(seen, newest)}"
-        return ok(f"read; {last}, {count(also)} are open")
+        return ok(f"read; {last}, {open_} {'is' if open_ == '1' else 'are'} open")
     return readable("runs", told, "nothing can be counted")
+
+
+def _wait(number: int, noun: str, *, more: bool = False) -> str:
+    return f"{many(number, noun, more=more)} wait{'s' * (number == 1 and not more)}" if number else f"no {noun} waits"
 
 
 def _queues(seen: Subject) -> Finding:
@@ -122,7 +141,7 @@ def _queues(seen: Subject) -> Finding:
         return readable("queues", told, "queue depths are missing")
     waiting, paused = sum(queue.queued for queue in told.items), sum(queue.paused for queue in told.items)
     also = f", {paused} paused" if paused else ""
-    return ok(f"read; {count(told)} queues{also}, {waiting} runs wait")
+    return ok(f"read; {listed(told, 'queue')}{also}, {_wait(waiting, 'run')}")
 
 
 def _batches(seen: Subject) -> Finding:
@@ -141,7 +160,7 @@ def _schedules(seen: Subject) -> Finding:
     told = seen.seen.schedules
     if not isinstance(told, Some):
         return readable("schedules", told, "missed schedules are not noticed")
-    return ok(f"read; {count(told)} schedules, {sum(one.active for one in told.items)} active")
+    return ok(f"read; {listed(told, 'schedule')}, {sum(one.active for one in told.items)} active")
 
 
 def _deployments(seen: Subject) -> Finding:
@@ -153,7 +172,7 @@ def _deployments(seen: Subject) -> Finding:
     if isinstance(built, ApiError):
         return readable("tasks of the deployment", built, "tasks that never ran are not shown")
     version = current.version if isinstance(current, Deployment) else newest_version(told)
-    count = f", {len(built)} tasks in it" if isinstance(built, tuple) else ""
+    count = f", {many(len(built), 'task')} in it" if isinstance(built, tuple) else ""
     return ok(f"read; the current one is {version}{count}" if version else "read; nothing was deployed yet")
 
 
@@ -161,14 +180,14 @@ def _waitpoints(seen: Subject) -> Finding:
     told = seen.seen.tokens
     if not isinstance(told, Some):
         return readable("waitpoint tokens", told, "tokens that nobody completes are not noticed")
-    return ok(f"read; {count(told)} tokens wait")
+    return ok(f"read; {_wait(len(told.items), 'token', more=not told.is_whole)}")
 
 
 def _trql(seen: Subject) -> Finding:
     told = seen.seen.rows
     if isinstance(told, RateLimited):
         return warning(
-            f"no slot was free: {told}",
+            f"no slot was free: {words(told)}",
             "three queries at a time are allowed for a project, and somebody's dashboard takes them; it is asked again",
         )
     if not isinstance(told, tuple):
@@ -184,18 +203,18 @@ def _trql(seen: Subject) -> Finding:
     reach = max((seen.seen.now - run.created_at for run in open_runs if run.id in shown), default=0)
     if missing and all(seen.seen.now - run.created_at > reach for run in missing):
         return warning(
-            f"it looks back {duration(reach) if reach else 'less'} only: {len(missing)} older open runs are not in it, "
-            "and their queue and attempts are not known",
+            f"it looks back {duration(reach) if reach else 'less'} only: of {many(len(missing), 'older open run')} "
+            "queue and attempts are not known",
             "that is the plan's lookback (a day on the free plan); a larger plan sees further",
         )
     far = f"at least {duration(reach)}" if reach else "how far, no open run is old enough to tell"
-    return ok(f"answers with {len(told)} rows; it looks back {far}")
+    return ok(f"answers with {many(len(told), 'row')}; it looks back {far}")
 
 
 def _quota(seen: Subject) -> Finding:
     limit, left = seen.seen.limit, seen.seen.remaining
     if isinstance(seen.seen.spoken, RateLimited):
-        return broken(f"nothing is left: {seen.seen.spoken}", REMEDIES["rate_limited"])
+        return broken(f"nothing is left: {words(seen.seen.spoken)}", REMEDIES["rate_limited"])
     if limit is None or left is None:
         return ok("the server tells no limit") if has_answer(seen) else unknown("nobody told a limit")
     if left < QUOTA_LOW * limit:

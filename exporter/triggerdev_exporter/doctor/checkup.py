@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -33,14 +33,14 @@ Open = Callable[[TargetConfig, Clock], AbstractAsyncContextManager[Client]]
 
 
 async def check_up(
-    config: Config, rules: LoadedRules, clock: Clock, *, open_client: Open, book: Path
+    config: Config, rules: LoadedRules, clock: Clock, *, open_client: Open, book: Path, odd: Sequence[str] = ()
 ) -> AsyncIterator[Result]:
     """Host, each target, where spans go, each receiver; a result at a time, as soon as it is known."""
     state = look(config.state, STATE_FILE)
     names = [target.name for target in config.targets]
     web_file = config.web.config_file
     access = load_access(None if web_file is None else Path(web_file))
-    host = Host(state, look(book, BOOK_FILE), rules.ruleset, rules.warnings, names, config.web.listen, access)
+    host = Host(state, look(book, BOOK_FILE), rules.ruleset, rules.warnings, names, config.web.listen, access, odd)
     for result in results(HOST_CHECKS, "", host):
         yield result
     for target in config.targets:

@@ -111,7 +111,7 @@ async def _asked(client: Client, config: TargetConfig) -> Examined:
     name = spoken if isinstance(spoken, str) else config.dialect if config.dialect != "auto" else "trigger"
     dialect = DIALECTS[name]
     seen = replace(seen, dialect=name, runs=await _page(client, dialect.runs(created_from=EARLIEST)))
-    if isinstance(spoken, HttpFailed | Unauthorized) and isinstance(seen.runs, type(spoken)):
+    if isinstance(spoken, HttpFailed | Unauthorized | NotFound) and isinstance(seen.runs, type(spoken)):
         return seen
     return await _rest(client, dialect, seen)
 

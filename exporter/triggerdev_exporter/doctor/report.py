@@ -33,7 +33,7 @@ def as_text(found: Sequence[Result], width: int) -> str:
         if one.finding.remedy:
             remedy = _wrapped(f"→ {tame_line(one.finding.remedy)}", width, margin, later="  ")
             lines += [" " * margin + line for line in remedy]
-    lines += ["", _summary(found)]
+    lines += ["", *_wrapped(_summary(found), width, 0)]
     return "\n".join(lines)
 
 

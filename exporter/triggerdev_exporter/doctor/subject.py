@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from triggerdev_alerts.message.values import show_duration as duration
 from triggerdev_alerts.rules.model import RuleSet
+from triggerdev_exporter.api.translate import NO_TLS
 from triggerdev_exporter.clock import DAY, MINUTE, SECOND
 from triggerdev_exporter.config.model import Metrics
 from triggerdev_exporter.doctor.cost import Load
 from triggerdev_exporter.doctor.examine import NO_ENDPOINT, Examined, Skipped, Some, is_absent
 from triggerdev_exporter.doctor.finding import Finding, broken, ok, unknown, warning
-from triggerdev_exporter.errors import ApiError, Forbidden, RateLimited, Unauthorized
+from triggerdev_exporter.errors import ApiError, Forbidden, HttpFailed, NotFound, RateLimited, TlsFailed, Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,29 @@ REMEDIES: dict[str, str] = {
 }
 
 
+_NO_TLS_REMEDY = "see whether api_url begins with https:// where http:// is meant"
+_ENDPOINT = re.compile(r"[a-z_]+: ")
+
+
+def words(error: ApiError) -> str:
+    """What went wrong, without the endpoint that begins it: the row says what was asked."""
+    return _ENDPOINT.sub("", str(error), count=1) if _ENDPOINT.match(str(error)) else str(error)
+
+
+def is_somebody_else(seen: Examined) -> bool:
+    """Whether something answers that knows nothing of what every Trigger.dev has."""
+    return isinstance(seen.spoken, NotFound) and isinstance(seen.runs, NotFound)
+
+
+def remedy(error: ApiError) -> str:
+    """What to do when nothing at all can be read."""
+    if isinstance(error, TlsFailed) and NO_TLS in str(error):
+        return _NO_TLS_REMEDY
+    fails = error.status is not None and error.status >= 500 and error.status != 501
+    # A redirect, a page, a method that is not known there: nobody's failure, but the wrong address.
+    return REMEDIES["decode" if isinstance(error, HttpFailed | NotFound) and not fails else error.reason]
+
+
 def has_answer(seen: Subject) -> bool:
     """Whether anything was read at all."""
     return isinstance(seen.seen.spoken, str) or isinstance(seen.seen.runs, Some)
@@ -70,10 +95,10 @@ def readable(noun: str, told: object, lost: str) -> Finding:
     if not isinstance(told, ApiError):  # pragma: no cover - it was read
         raise TypeError(noun)
     if is_absent(told):
-        return warning(f"this server has none of it ({told}): {lost}", REMEDIES["not_found"])
+        return warning(f"this server has none of it ({words(told)}): {lost}", REMEDIES["not_found"])
     if isinstance(told, Unauthorized | Forbidden):
-        return warning(f"this key may not read {noun} ({told}): {lost}", REMEDIES["forbidden"])
-    return broken(f"{noun} cannot be read: {told}", REMEDIES[told.reason])
+        return warning(f"this key may not read {noun} ({words(told)}): {lost}", REMEDIES["forbidden"])
+    return broken(f"{noun} cannot be read: {words(told)}", REMEDIES[told.reason])
 
 
 def items(told: object) -> tuple:  # type: ignore[type-arg]  # of whatever list it is
@@ -83,8 +108,17 @@ def items(told: object) -> tuple:  # type: ignore[type-arg]  # of whatever list 
 def count(told: object) -> str:
     """``12``, or ``300 or more``."""
     if not isinstance(told, Some):
-        return "an unknown number of"
+        return "an unknown number"
     return f"{len(told.items)}{'' if told.is_whole else ' or more'}"
+
+
+def many(number: int, noun: str, *, more: bool = False) -> str:
+    """``1 queue``, ``8 queues``, ``1000 or more queues``."""
+    return f"{number}{' or more' * more} {noun}{'s' * (number != 1 or more)}"
+
+
+def listed(told: Some, noun: str) -> str:  # type: ignore[type-arg]  # of whatever list it is
+    return many(len(told.items), noun, more=not told.is_whole)
 
 
 def ago(seen: Subject, at: int) -> str:
