@@ -19,4 +19,6 @@ How it hangs together::
     truth ────────┤                     every counter, recomputed from all entities
                   │
     trigger_api, seed_api ◄─ server     the two dialects, behind one gate (auth, limits, faults)
+                               ▲
+                    control ◄─ app      what tests hold it by, beside it
 """

@@ -14,10 +14,11 @@ from typing import Any
 from aiohttp import web
 
 from triggerdev_exporter.clock import SECOND, Clock, ScaledClock
+from triggerdev_exporter.simulator.app import make_app
 from triggerdev_exporter.simulator.faults import Faults
 from triggerdev_exporter.simulator.profiles import PROFILES, Profile
 from triggerdev_exporter.simulator.scenario import SCENARIOS, Scenario
-from triggerdev_exporter.simulator.server import Simulator, make_app
+from triggerdev_exporter.simulator.server import Simulator
 from triggerdev_exporter.simulator.world import World
 
 

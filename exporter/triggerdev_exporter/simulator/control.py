@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from triggerdev_exporter.clock import ScaledClock
+from triggerdev_exporter.simulator.server import Simulator
 from triggerdev_exporter.simulator.truth import Buckets, truth
-
-if TYPE_CHECKING:
-    from triggerdev_exporter.simulator.server import Simulator
 
 
 def _reply(value: Any, status: int = 200) -> web.Response:

@@ -1,4 +1,4 @@
-"""The simulator's HTTP application: one gate for all requests, then a route of the profile's dialect.
+"""The simulator behind its URL: one gate for all requests, then a route of the profile's dialect.
 
 The gate does, in the order of the real server: faults of the whole API, redirect of a trailing slash, Authorization,
 rate limit, route, method, key, permission. Then the route answers, and the endpoint's faults spoil the answer. Every
@@ -12,17 +12,15 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-import msgspec
 from aiohttp import web
 
 from triggerdev_exporter.clock import Clock, Instant
-from triggerdev_exporter.simulator import control, replies, seed_api, trigger_api, trql
+from triggerdev_exporter.simulator import replies, seed_api, spoiling, trigger_api, trql
 from triggerdev_exporter.simulator.faults import EndpointFault, Faults
 from triggerdev_exporter.simulator.limiter import DEPLOYMENT_QUOTA, Limiter, Quota, Verdict
-from triggerdev_exporter.simulator.profiles import PROFILES, Profile
+from triggerdev_exporter.simulator.profiles import Profile
 from triggerdev_exporter.simulator.replies import Reply
 from triggerdev_exporter.simulator.routes import Ask, Guard, Route
 from triggerdev_exporter.simulator.world import World
@@ -229,81 +227,16 @@ class Simulator:
     async def _down(self, request: web.Request) -> web.StreamResponse:
         self.note(request, "down", 0 if self.faults.api_down == "reset" else 503)
         if self.faults.api_down == "reset":
-            return _abort(request)
+            return spoiling.abort(request)
         return web.Response(status=503, text="Service Unavailable", headers={"Date": self.date()})
 
     async def _send(self, request: web.Request, reply: Reply, fault: EndpointFault | None) -> web.StreamResponse:
-        reply = reply if fault is None or reply.status != 200 else _spoil(reply, fault)
+        reply = reply if fault is None or reply.status != 200 else spoiling.spoil(reply, fault)
         headers = {**reply.headers, "Date": self.date()}
         if reply.content_type:
             headers["Content-Type"] = reply.content_type
         if fault is not None and fault.cut == "connection" and reply.status == 200:
-            return await _half(request, reply, headers)
+            return await spoiling.half(request, reply, headers)
         if fault is not None and fault.oversize_mb:
-            return await _flood(request, fault.oversize_mb, headers)
+            return await spoiling.flood(request, fault.oversize_mb, headers)
         return web.Response(status=reply.status, body=reply.body, headers=headers)
-
-
-def _abort(request: web.Request) -> web.StreamResponse:
-    """Reset the connection; what is returned goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-async def _half(request: web.Request, reply: Reply, headers: dict[str, str]) -> web.StreamResponse:
-    """Promise a whole body, send half of it, and hang up."""
-    response = web.StreamResponse(status=reply.status, headers=headers)
-    response.content_length = len(reply.body)
-    await response.prepare(request)
-    await response.write(reply.body[: len(reply.body) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return response
-
-
-async def _flood(request: web.Request, megabytes: int, headers: dict[str, str]) -> web.StreamResponse:
-    """A body that does not want to end."""
-    response = web.StreamResponse(status=200, headers=headers)
-    await response.prepare(request)
-    try:
-        await response.write(b'{"data":[')
-        for _ in range(megabytes):
-            await response.write(b" " * (1 << 20))
-        await response.write(b'],"pagination":{}}')
-    except ConnectionError:  # The client had enough.
-        return response
-    return response
-
-
-def _spoil(reply: Reply, fault: EndpointFault) -> Reply:
-    """The answer as the fault leaves it."""
-    if fault.html:
-        return replies.html(200, "Sign in")
-    if fault.cut == "json":
-        return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.content_type, reply.headers)
-    if not fault.repeat_cursor and not fault.null_dates:
-        return reply
-    document: Any = msgspec.json.decode(reply.body)
-    if fault.repeat_cursor and isinstance(document, dict) and "pagination" in document:
-        document["pagination"]["next"] = "eyJjIjoxLCJyIjoic2FtZSJ9"
-    items = document["data"] if isinstance(document, dict) else document
-    if fault.null_dates and items:
-        items[0] |= {"createdAt": None, "updatedAt": None, "startedAt": None, "finishedAt": None}
-    return Reply(reply.status, msgspec.json.encode(document), reply.content_type, reply.headers)
-
-
-def make_app(
-    world: World, clock: Clock, profile: Profile | str = "v4.5", *, simulator: Simulator | None = None, **settings: Any
-) -> web.Application:
-    """The application; `settings` are those of `Simulator`."""
-    row = PROFILES[profile] if isinstance(profile, str) else profile
-    served = simulator or Simulator(world, clock, row, **settings)
-    app = web.Application(client_max_size=1 << 20)
-    app[SIMULATOR] = served
-    control.add_routes(app, served)
-    app.router.add_route("*", "/{path:.*}", served.handle)
-    return app
-
-
-SIMULATOR: web.AppKey[Simulator] = web.AppKey("simulator", Simulator)
