@@ -13,6 +13,7 @@ RARE = (
     "bcrypt",
     "google.protobuf",
     "grpc",
+    "jinja2",
     "opentelemetry",
     "prometheus_client.openmetrics.parser",
     "prometheus_client.parser",
@@ -27,10 +28,10 @@ RARE = (
     "unittest",
 )
 #: What the daemon needs, and `--help` does not.
-OF_THE_DAEMON = ("aiohttp", "apscheduler", "jinja2", "msgspec", "prometheus_client", "pydantic", "ruamel")
+OF_THE_DAEMON = ("aiohttp", "apscheduler", "msgspec", "prometheus_client", "pydantic", "ruamel")
 
 DAEMON = "triggerdev_exporter.cli, triggerdev_exporter.app, triggerdev_exporter.config.load"
-FLOOR = "aiohttp.web, aiohttp_jinja2, apscheduler.schedulers.asyncio, click, msgspec, prometheus_client, pydantic"
+FLOOR = "aiohttp.web, apscheduler.schedulers.asyncio, click, msgspec, prometheus_client, pydantic"
 
 
 def run(code: str) -> str:

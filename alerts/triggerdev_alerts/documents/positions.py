@@ -79,7 +79,8 @@ def read_yaml(text: str, name: str) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor used twice is legal; ruamel.yaml warns on stderr
-            root = YAML(typ="rt", pure=True).compose(text)
+            # Not "rt": to write files back it marks folds by control characters in the text, and keeps comments.
+            root = YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
         before = text[: error.position]
         line = before.count("\n")

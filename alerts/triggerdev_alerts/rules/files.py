@@ -57,10 +57,12 @@ def _paths(pattern: str) -> list[str]:
     return sorted(path for path in iglob(pattern, recursive=True) if Path(path).is_file())
 
 
-def shipped_rules() -> tuple[RuleFile, ...]:
-    """The rules that come with the program."""
+def shipped_rules(*, tests: bool = True) -> tuple[RuleFile, ...]:
+    """The rules that come with the program, with their tests if these are wanted."""
     folder = next((folder for folder in _SHIPPED if folder.is_dir()), None)
     names: Iterable[Path] = () if folder is None else sorted(folder.glob("*.yml"))
+    if not tests:
+        names = [path for path in names if not path.stem.endswith("_test")]
     return tuple(RuleFile(str(path), path.read_text("utf-8"), shipped=True) for path in names)
 
 

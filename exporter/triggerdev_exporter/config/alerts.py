@@ -36,8 +36,11 @@ def load_alerts(path: Path | None, environ: Mapping[str, str]) -> Alerts:
     raise ConfigError([render(mistake) for mistake in in_order(mistakes)])
 
 
-def load_rules(alerts: Alerts, *, named_in: str = "") -> LoadedRules:
-    """The rules that the config means: its files and the shipped ones. Raises `RulesError` with every mistake."""
+def load_rules(alerts: Alerts, *, named_in: str = "", shipped_tests: bool = True) -> LoadedRules:
+    """The rules that the config means: its files and the shipped ones, these with their tests where they are wanted.
+
+    Raises `RulesError` with every mistake.
+    """
     gathered = gather_rules(alerts.files, named_in=named_in)
-    shipped = shipped_rules() if alerts.shipped else ()
+    shipped = shipped_rules(tests=shipped_tests) if alerts.shipped else ()
     return read_rules((*shipped, *gathered.files), disable=alerts.disable, besides=gathered.mistakes)

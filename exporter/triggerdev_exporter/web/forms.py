@@ -20,6 +20,7 @@ from triggerdev_alerts.outbox import dead_letters
 from triggerdev_exporter.web import alert_views
 from triggerdev_exporter.web.json_api import Problem, check_form
 from triggerdev_exporter.web.pages import Pages
+from triggerdev_exporter.web.templating import open_templates
 from triggerdev_exporter.web.watching import Watching
 
 SOMEBODY, NO_COMMENT = "somebody on the page", "added on the page"
@@ -43,6 +44,7 @@ class Forms:
 
     def _form(self, handler: Form) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answered(request: web.Request) -> web.StreamResponse:
+            await open_templates()
             try:
                 check_form(request)
                 return await handler(request, await request.post())

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import aiohttp_jinja2
-import jinja2
 from aiohttp import web
 
 from triggerdev_alerts.alert import State
@@ -21,9 +19,10 @@ from triggerdev_exporter import __version__
 from triggerdev_exporter.readings.ranking import SORTS
 from triggerdev_exporter.web import alert_views, alerts_api, watching
 from triggerdev_exporter.web.alerts_api import Operated
-from triggerdev_exporter.web.filters import FILTERS, clock
+from triggerdev_exporter.web.filters import clock
 from triggerdev_exporter.web.json_api import Problem, chosen, numbered
 from triggerdev_exporter.web.static_files import static_routes
+from triggerdev_exporter.web.templating import open_templates, templates
 
 PAGE_SECURITY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -35,19 +34,6 @@ MOST_PAGES = 100_000
 _TITLES = {400: "That cannot be meant", 403: "Not from there", 404: "There is no such thing", 503: "Not now"}
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def set_up(app: web.Application) -> None:
-    """Templates and their filters."""
-    aiohttp_jinja2.setup(
-        app,
-        loader=jinja2.PackageLoader("triggerdev_exporter.web"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        filters=FILTERS,
-    )
 
 
 class Pages:
@@ -72,6 +58,7 @@ class Pages:
 
     def _page(self, handler: Page) -> Page:
         async def answered(request: web.Request) -> web.StreamResponse:
+            await open_templates()
             try:
                 return await handler(request)
             except Problem as error:
@@ -241,7 +228,8 @@ class Pages:
             if alerting is None
             else sum(alert.state is not State.PENDING for alert in alerting.scribe.book.alerts.values()),
         }
-        response = aiohttp_jinja2.render_template(template, request, {**shared, **context}, status=code)
+        text = templates().get_template(template).render(shared | context)
+        response = web.Response(text=text, status=code, content_type="text/html")
         response.headers["Content-Security-Policy"] = PAGE_SECURITY
         response.headers["Cache-Control"] = "no-store"
         return response

@@ -23,7 +23,7 @@ from triggerdev_exporter.web.forms import Forms
 from triggerdev_exporter.web.gate import Gate
 from triggerdev_exporter.web.json_api import LARGEST_BODY, PREFIX, answer, json_errors
 from triggerdev_exporter.web.openapi import document
-from triggerdev_exporter.web.pages import Pages, set_up
+from triggerdev_exporter.web.pages import Pages
 from triggerdev_exporter.web.readiness import waiting_for
 
 SECURITY_HEADERS = {
@@ -112,7 +112,6 @@ def make_app(served: Served, gate: Gate | None = None) -> web.Application:
         return web.Response(text="Reloaded.\n")
 
     app = web.Application(middlewares=[_headers(guard), guard.middleware, json_errors], client_max_size=LARGEST_BODY)
-    set_up(app)
     pages = Pages(served)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/-/healthy", healthy)
