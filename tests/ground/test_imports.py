@@ -31,7 +31,8 @@ RARE = (
 OF_THE_DAEMON = ("aiohttp", "apscheduler", "msgspec", "prometheus_client", "pydantic", "ruamel")
 
 DAEMON = "triggerdev_exporter.cli, triggerdev_exporter.app, triggerdev_exporter.config.load"
-FLOOR = "aiohttp.web, apscheduler.schedulers.asyncio, click, msgspec, prometheus_client, pydantic"
+#: Its libraries; Jinja and YAML too, which come with the first page and the first file.
+FLOOR = "aiohttp.web, apscheduler.schedulers.asyncio, click, jinja2, msgspec, prometheus_client, pydantic, ruamel.yaml"
 
 
 def run(code: str) -> str:
