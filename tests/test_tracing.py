@@ -38,6 +38,7 @@ def test_the_policy_is_that_of_config_and_environment() -> None:
     policy = policy_of(Traces(sample=0.5, tags=True, children="none"), Otlp(limits=Limits(links=1)), target)
     assert policy is not None
     assert (policy.sampler, policy.max_pending) == (Sampler(ratio=0.5), 100_000)
+    assert policy.max_spans_per_trace == 10_000
     assert (policy.shape.tags, policy.shape.children, policy.shape.limits.links) == (True, "none", 1)
     assert policy.shape.dashboard == "https://cloud.trigger.dev"
     policy = policy_of(Traces(sample=0.5), Otlp(sampler=Sampler("always_off")), target)

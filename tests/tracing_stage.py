@@ -130,6 +130,26 @@ def _of(run: Run, end: int, told: bool) -> Iterable[tuple[str, True_]]:
         yield below("execute", f"execute {run.task}", started, end)
 
 
+ERROR_TYPES = {"CRASHED": "crashed", "SYSTEM_FAILURE": "system_failure", "TIMED_OUT": "timeout", "EXPIRED": "expired"}
+
+
+def odd_attributes(received: dict[str, Received], world: World, *, told: bool) -> list[str]:
+    """Where how a run ended, and on what, is not what the world knows of it."""
+    found = []
+    for run in world.runs.values():
+        span = received.get(digest(f"trigger.dev/span/{run.id}", 8))
+        if span is None:
+            continue
+        error = ERROR_TYPES.get(run.status)
+        if run.status == "COMPLETED_WITH_ERRORS":
+            error = (run.error or {}).get("name") if told else "_OTHER"
+        machine = run.machine if told and run.started_at is not None else None
+        mine = (span.attributes.get("error.type"), span.attributes.get("trigger.machine.preset"))
+        if mine != (error, machine):
+            found.append(f"{run.id} {run.status}: {mine}, truth {(error, machine)}")
+    return found
+
+
 def seen(received: dict[str, Received]) -> dict[str, True_]:
     """What was received, as the truth has it."""
     return {each.id: True_(each.span.name, each.trace, each.parent, each.start, each.end) for each in received.values()}

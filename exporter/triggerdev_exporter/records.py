@@ -53,6 +53,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int | None = None
     parent_id: str | None = None
     root_id: str | None = None
+    region: str | None = None
+    ttl: str | None = None
+    """How long it may wait to be started, as it was written: ``10m``."""
     traceparent: str | None = None
     """From its metadata, and only where the configuration names a key of it and a valid one stands there."""
 
@@ -95,6 +98,9 @@ class Enrichment(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     environment: str | None = None
     environment_type: str | None = None
+    machine: str | None = None
+    """Its preset: ``small-1x``."""
+    error_name: str | None = None
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):

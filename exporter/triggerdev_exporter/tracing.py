@@ -48,6 +48,7 @@ def policy_of(traces: Traces, otlp: Otlp | None, target: TargetConfig) -> Policy
         sampler=otlp.sampler or Sampler(ratio=traces.sample),
         max_age=traces.max_age,
         max_pending=traces.max_pending,
+        max_spans_per_trace=traces.max_spans_per_trace,
     )
 
 

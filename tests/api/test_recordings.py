@@ -146,6 +146,7 @@ def test_a_scheduled_run_can_lie_in_the_future() -> None:
         kind="SCHEDULED",
         environment_id="cmwtlm1640004e07duibwo37d",
         environment="prod",
+        region="local-dev",
     )
 
 
@@ -266,6 +267,7 @@ def test_enrichment_of_a_statement_like_ours() -> None:
         attempts=1,
         queued_at=1_795_458_553_968,
         dequeued_at=1_795_458_584_522,
+        machine="small-1x",
     )
 
 

@@ -200,7 +200,17 @@ def test_every_key_of_a_section_can_be_written(schema: Object, name: str, sectio
             }
         },
         {"traces": {"enabled": True, "children": "none", "sample": 0.5, "context": "link:x", "tags": True}},
-        {"traces": {"enabled": "auto", "sample": "0.5%", "context": "derived", "max_age": "2h", "max_pending": 100}},
+        {"traces": {"max_spans_per_trace": 100}},
+        {
+            "traces": {
+                "enabled": "auto",
+                "sample": "0.5%",
+                "context": "derived",
+                "max_age": "2h",
+                "max_pending": 100,
+                "max_spans_per_trace": 100,
+            }
+        },
     ],
 )
 def test_what_the_schema_lets_through_the_program_takes(render: Render, tmp_path: Path, config: Object) -> None:

@@ -91,7 +91,7 @@ web: {listen: "[::1]:9000", config_file: web.yml, open: [metrics, probes]}
 metrics: {max_series: 9000, tasks: {allow: ["send-.*", digest]}, tags: {team: {max_values: 7}, urgent: {}},
   buckets: {run_duration_seconds: [500ms, 1m, 1h30m]}}
 traces: {enabled: false, children: none, sample: 25%, context: "metadata:otel", tags: true, max_age: 2h,
-  max_pending: 500}
+  max_pending: 500, max_spans_per_trace: 600}
 alerts: {files: [alerts/*.yml, /etc/rules.yml], shipped: false, disable: [QueueBacklog]}
 log: {level: debug, format: json}
 """
@@ -129,6 +129,7 @@ log: {level: debug, format: json}
             "tags": True,
             "max_age": 2 * HOUR,
             "max_pending": 500,
+            "max_spans_per_trace": 600,
         },
         "state": Path("/var/lib/x/state.db"),
         "web": {

@@ -89,13 +89,44 @@ def test_without_trql_a_root_is_sealed_at_once() -> None:
     assert book.spans["run_1"].sealed
 
 
-def test_what_was_told_while_it_was_open_is_enough() -> None:
+def test_what_was_told_while_it_was_open_is_kept_and_what_its_end_adds_is_waited_for() -> None:
     book = a_book()
     see(book, a_run(status="EXECUTING", depth=1))
     tell(book, Enrichment(run_id="run_1", queue="mail", parent_id="run_0", root_id="run_0"))
     see(book, an_end(depth=1))
+    assert not book.spans["run_1"].sealed
+    book.write(lambda draft: seal_as_they_are(draft, ["run_1"], now=NOW))
+    assert (due(book).parent_id, due(book).queue, due(book).orphaned) == ("run_0", "mail", False)
+
+
+def test_trql_tells_the_name_of_its_error_and_its_machine() -> None:
+    book = a_book()
+    see(book, an_end(status="FAILED", region="eu-central-1", ttl="10m"))
+    tell(book, Enrichment(run_id="run_1", is_finished=True, error_name="PaymentError", machine="small-1x"))
     assert book.spans["run_1"].sealed
-    assert (due(book).parent_id, due(book).orphaned) == ("run_0", False)
+    assert (due(book).error_name, due(book).machine) == ("PaymentError", "small-1x")
+    assert (due(book).region, due(book).ttl) == ("eu-central-1", "10m")
+
+
+def test_a_tree_that_is_full_is_cut_and_its_root_never() -> None:
+    book = a_book(Policy(max_spans_per_trace=7))
+    children = [f"run_{number}" for number in range(1, 5)]
+    see(book, *(an_end(child, depth=1) for child in children))
+    # Two fit, with three spans each; in how many transactions makes no difference.
+    for some in (children[:1], children[1:]):
+        tell(book, *(Enrichment(run_id=child, parent_id="run_0", root_id="run_0", is_finished=True) for child in some))
+    see(book, an_end("run_0", depth=0))
+    book.write(lambda draft: seal_as_they_are(draft, ["run_0"], now=NOW))
+    assert [due(book, child).is_cut for child in [*children, "run_0"]] == [False, False, True, True, False]
+    assert book.counts("spans_amended_total") == {("trace_full",): 2}
+
+
+def test_whoever_joins_a_trace_by_its_own_metadata_is_not_cut() -> None:
+    book = a_book(Policy(shape=Shape(mode="metadata"), max_spans_per_trace=1))
+    see(book, an_end("run_1", depth=1, traceparent=GIVEN), an_end("run_2", depth=1))
+    for child in ("run_1", "run_2"):
+        tell(book, Enrichment(run_id=child, parent_id="run_0", root_id="run_0", is_finished=True))
+    assert [due(book, child).is_cut for child in ("run_1", "run_2")] == [False, True]
 
 
 def test_a_child_waits_for_its_parent_and_a_retrieve_tells_it() -> None:

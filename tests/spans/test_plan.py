@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from span_rows import AT, a_batch, a_due, by_name
 from triggerdev_exporter.spans.attributes import Limits
 from triggerdev_exporter.spans.ids import span_id, trace_id
-from triggerdev_exporter.spans.plan import Shape, how_many, plan, times_reversed, trace_of
+from triggerdev_exporter.spans.plan import Mode, Shape, how_many, plan, times_reversed, trace_of, tree_of
 from triggerdev_exporter.spans.span import Kind, Link, Parent
 from triggerdev_exporter.statuses import TERMINAL
 
@@ -187,6 +187,25 @@ def test_link_mode_keeps_our_ids_and_points_there() -> None:
     assert [(link.trace_id, link.span_id) for link in run.links][1:] == [(GIVEN[3:35], GIVEN[36:52])]
 
 
+@pytest.mark.parametrize("mode", ["derived", "metadata"])
+def test_a_run_of_a_full_tree_has_a_trace_of_its_own_that_leads_to_the_root(mode: Mode) -> None:
+    due = a_due(run_id="run_3", depth=2, parent_id="run_2", root_id="run_1", root_traceparent=GIVEN, is_cut=True)
+    run, queue, _ = plan(due, Shape(mode=mode))
+    assert (run.trace_id, run.parent) == (trace_id("run_3"), None)
+    assert (queue.trace_id, queue.parent) == (run.trace_id, Parent(run.span_id, False))
+    of_root = trace_id("run_1") if mode == "derived" else GIVEN[3:35]
+    assert run.links == (Link(of_root, span_id("run_1"), {}),)
+    assert run.attributes["trigger.run.trace_full"] is True
+    assert run.attributes["trigger.run.parent_id"] == "run_2"
+    assert (trace_of(due, mode), tree_of(due, mode)[0]) == (run.trace_id, of_root)
+
+
+def test_what_the_platform_tells_of_a_run_is_there() -> None:
+    run = plan(a_due(machine="small-1x", region="eu-central-1", ttl="10m"), Shape())[0]
+    names = ("trigger.machine.preset", "trigger.region", "trigger.run.ttl")
+    assert tuple(run.attributes[name] for name in names) == ("small-1x", "eu-central-1", "10m")
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -203,12 +222,12 @@ def test_link_mode_keeps_our_ids_and_points_there() -> None:
     ],
 )
 def test_metadata_that_is_no_traceparent_is_ignored(odd: str) -> None:
-    assert trace_of(a_due(traceparent=odd), "metadata") == (trace_id("run_cm0abc"), None)
+    assert tree_of(a_due(traceparent=odd), "metadata") == (trace_id("run_cm0abc"), None)
     assert plan(a_due(traceparent=odd), Shape(mode="link"))[0].links == ()
 
 
 def test_a_later_version_of_traceparent_may_say_more() -> None:
-    assert trace_of(a_due(traceparent="01" + GIVEN[2:] + "-more"), "metadata")[0] == GIVEN[3:35]
+    assert trace_of(a_due(traceparent="01" + GIVEN[2:] + "-more"), "metadata") == GIVEN[3:35]
 
 
 @pytest.mark.parametrize("value", [2**70, -(2**70), "x" * 10_000, "\ud800", ("y" * 10_000,) * 3])

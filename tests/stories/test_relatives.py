@@ -76,7 +76,7 @@ async def test_without_a_share_left_a_run_is_exported_alone_and_counted(tmp_path
     quota = Quota(requests_per_minute=12, share=1.0)
     async with staged(tmp_path, quota=quota) as (receiver, story, tracer):
         story.faults.on("query", deny=403)
-        story.faults.on("run", deny=500)
+        story.faults.on("run", status=500)
         await tracer.daemon.poll()
         _, child, _ = family(story)
         await tracer.let(600, step=30)
@@ -104,15 +104,38 @@ async def test_a_child_that_no_longer_exists_is_not_asked_for_twice(tmp_path: Pa
         assert requests(tracer, "run") == asked
 
 
+async def test_a_tree_that_grows_too_large_goes_on_in_traces_that_lead_to_its_root(tmp_path: Path) -> None:
+    traces = Traces(max_spans_per_trace=100)
+    async with staged(tmp_path, traces) as (receiver, story, tracer):
+        await tracer.daemon.poll()
+        root = story.world.add_run(task="root", status="EXECUTING")
+        for _ in range(50):
+            story.world.add_run(task="child", status="COMPLETED", parent_id=root)
+        await tracer.let(150)
+        story.world.change_run(root, "COMPLETED", at=story.clock.now())
+        await tracer.let(150)
+        whole, top = digest(f"trigger.dev/trace/{root}", 16), digest(f"trigger.dev/span/{root}", 8)
+        children = [each for each in receiver.by_id().values() if each.span.name == "run child"]
+        inside = [each for each in children if each.trace == whole]
+        cut = [each for each in children if each.trace != whole]
+        assert (len(inside), len(cut)) == (33, 17)
+        assert {each.parent for each in inside} == {top}
+        assert {each.parent for each in cut} == {""}
+        assert {(link.trace_id.hex(), link.span_id.hex()) for each in cut for link in each.span.links} == {(whole, top)}
+        assert spans_of(receiver)["root"].trace == whole
+        assert tracer.value("spans_amended_total", reason="trace_full") == 17
+
+
 async def test_parents_known_while_they_ran_are_not_asked_for(tmp_path: Path) -> None:
     async with staged(tmp_path) as (receiver, story, tracer):
         await tracer.daemon.poll()
         root = story.world.add_run(task="root", status="EXECUTING")
         child = story.world.add_run(task="child", status="EXECUTING", parent_id=root)
         await tracer.let(150)
-        story.faults.on("query", deny=500)
+        story.faults.on("query", status=500)
         story.world.change_run(child, "COMPLETED", at=story.clock.now())
-        await tracer.let(40)
+        # As long as the query may tell the times of its wait.
+        await tracer.let(200)
         assert spans_of(receiver)["child"].parent == digest(f"trigger.dev/span/{root}", 8)
         assert requests(tracer, "run") == 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from otlp_receiver import receiving
 from story import tell
-from tracing_stage import differences, exporting, to, true_spans
+from tracing_stage import differences, exporting, odd_attributes, to, true_spans
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ async def test_an_hour_as_traces_equals_the_truth(tmp_path: Path, profile: str, 
         assert len(due) > 1_000
         assert differences(received, due, true) == []
         assert len(receiver.spans) == len(received)
+        assert odd_attributes(received, story.world, told=told) == []
         assert tracer.value("spans_exported_total") == len(receiver.spans)
         assert tracer.value("spans_amended_total", reason="parent_unknown") == 0
         assert tracer.daemon.total("spans_dropped_total") == 0

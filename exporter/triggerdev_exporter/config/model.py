@@ -258,6 +258,12 @@ class Traces(Model):
         100_000, description="How many runs of a target may wait to be exported, on disk; then the oldest are given up."
     )
 
+    max_spans_per_trace: Annotated[int, between(100, 10_000_000, str)] = Field(
+        10_000,
+        description="How many spans the trace of one tree may have; further runs of it get traces of their own, with a "
+        "link to the root.",
+    )
+
     @property
     def mode(self) -> Mode:
         return self.context.partition(":")[0]  # type: ignore[return-value]  # checked

@@ -27,6 +27,7 @@ from triggerdev_exporter.ledger.news import MOST_UNTOLD, News, Noted
 from triggerdev_exporter.ledger.recent import Recent
 from triggerdev_exporter.ledger.strips import Strips, strip_of_key
 from triggerdev_exporter.ledger.tally import Histogram, Labels, SeriesKey, regrouped
+from triggerdev_exporter.ledger.trees import Trees
 from triggerdev_exporter.spans.policy import Policy
 
 F = TypeVar("F", bound=Fact)
@@ -55,6 +56,7 @@ class Ledger:
         self.waiting_spans = 0
         """Runs and batches whose spans wait."""
         self.exemplars = Exemplars()
+        self.trees = Trees()
         self.untold: dict[str, tuple[Noted, ...]] = {}
         """Run id → what was counted of it without its queue; only the latest `MOST_UNTOLD`, and only in memory."""
         self.changes = 0
@@ -85,6 +87,7 @@ class Ledger:
                 self.untold[run_id] = noted
         while len(self.untold) > MOST_UNTOLD:
             del self.untold[next(iter(self.untold))]
+        self.trees.grow(news.trees)
         for (series, cell), exemplar in news.exemplars.items():
             self.exemplars.put(series, cell, exemplar, of=len(self.limits.bounds[series[0]]) + 1)
         for ended in news.ended:

@@ -103,6 +103,8 @@ class News:
     """For those who look into an alert. Never on disk."""
     spans: dict[str, SpanRow | None] = field(default_factory=dict)
     """By id of the run or batch, rows whose spans wait to be exported; ``None``: waits no more."""
+    trees: Counter[str] = field(default_factory=Counter)
+    """By root run, how many spans its trace gets. Never on disk."""
     more_spans: int = 0
     """How many more rows wait than before; negative if fewer."""
 
@@ -401,6 +403,13 @@ class Draft:
     def drop_span(self, key: str) -> None:
         self.news.more_spans -= self.span(key) is not None
         self.news.spans[key] = None
+
+    def tree_spans(self, root_id: str) -> int:
+        """How many spans the trace of that root has, as far as we remember."""
+        return self._ledger.trees.spans(root_id) + self.news.trees.get(root_id, 0)
+
+    def grow_tree(self, root_id: str, spans: int) -> None:
+        self.news.trees[root_id] += spans
 
     def notice(self, reason: str, text: str) -> None:
         self.news.notices.append(Notice(reason, text))

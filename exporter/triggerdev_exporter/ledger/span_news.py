@@ -58,6 +58,8 @@ def run_ends(
         parent_id=run.parent_id or (None if before is None else before.parent_id),
         root_id=run.root_id or (None if before is None else before.root_id),
         traceparent=run.traceparent,
+        region=run.region,
+        ttl=run.ttl,
         is_apart=is_apart,
     )
     if policy.shape.mode == "metadata" and run.traceparent and not run.depth:
@@ -66,7 +68,7 @@ def run_ends(
         _drop(draft, policy, due, "too_old")
     elif due.depth == 0 and not policy.takes(due):
         _drop(draft, policy, due, "sampling")
-    elif due.knows_family and (due.queue is not None or not draft.enriched):
+    elif due.knows_family and not draft.enriched:
         _seal(draft, policy, SpanRow(due, now), now)
     else:
         draft.put_span(SpanRow(due, now))
@@ -112,6 +114,8 @@ def enriched(draft: Draft, told: Enrichment, *, now: Instant) -> None:
             attempts=told.attempts if due.attempts is None and due.started_at is not None else due.attempts,
             queued_at=told.queued_at,
             dequeued_at=told.dequeued_at,
+            machine=told.machine,
+            error_name=told.error_name,
         )
         if changed.knows_family:
             _seal(draft, policy, row._replace(due=changed), now)
@@ -171,13 +175,14 @@ def accepted(draft: Draft, keys: Iterable[str], *, spans: int, rejected: int) ->
 
 
 def _seal(draft: Draft, policy: Policy, row: SpanRow, now: Instant) -> None:
-    due = _as_sealed(draft, row.due)
+    due = _as_sealed(draft, policy, row.due)
     if not policy.takes(due):
         draft.drop_span(due.id)
         _drop(draft, policy, due, "sampling")
         return
     for reason, applies in (
         ("parent_unknown", isinstance(due, RunDue) and due.orphaned),
+        ("trace_full", isinstance(due, RunDue) and due.is_cut),
         ("times_reversed", times_reversed(due)),
     ):
         if applies:
@@ -187,7 +192,7 @@ def _seal(draft: Draft, policy: Policy, row: SpanRow, now: Instant) -> None:
         _exemplify(draft, policy, due, due.started_at, now)
 
 
-def _as_sealed(draft: Draft, due: Due) -> Due:
+def _as_sealed(draft: Draft, policy: Policy, due: Due) -> Due:
     """`due`, with what only the ledger knows, at this instant."""
     if isinstance(due, BatchDue):
         return msgspec.structs.replace(due, origin=_origin(draft))
@@ -195,12 +200,26 @@ def _as_sealed(draft: Draft, due: Due) -> Due:
         due,
         origin=_origin(draft),
         orphaned=not due.knows_family,
+        is_cut=_is_cut(draft, policy, due),
         root_traceparent=None if due.traceparent or due.root_id is None else _traceparent(draft, due.root_id),
     )
 
 
+def _is_cut(draft: Draft, policy: Policy, due: RunDue) -> bool:
+    """Whether the trace of its tree is full; if not, it is fuller from now on."""
+    joins_another = policy.shape.mode == "metadata" and due.traceparent is not None
+    if due.root_id is None or due.parent_id is None or joins_another:
+        # A root is never cut: those that are lead to it.
+        return False
+    spans = how_many(due, policy.shape)
+    if draft.tree_spans(due.root_id) + spans > policy.max_spans_per_trace:
+        return True
+    draft.grow_tree(due.root_id, spans)
+    return False
+
+
 def _exemplify(draft: Draft, policy: Policy, due: RunDue, started_at: Instant, now: Instant) -> None:
-    trace, span = trace_of(due, policy.shape.mode)[0], span_id(due.id)
+    trace, span = trace_of(due, policy.shape.mode), span_id(due.id)
     waited = max(0, started_at - max(due.created_at, due.delayed_until or 0))
     lasted = max(0, due.finished_at - started_at)
     for family, labels, value in (

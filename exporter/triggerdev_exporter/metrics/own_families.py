@@ -240,7 +240,7 @@ def _families() -> Iterator[Family]:
         counter,
         ("reason",),
         "Runs whose spans tell less than they should: a parent that nobody could name (parent_unknown), times that ran "
-        "backwards and were moved (times_reversed).",
+        "backwards and were moved (times_reversed), a trace that was full (trace_full).",
         _spans("spans_amended_total", AMENDMENTS),
     )
     yield Family(

@@ -51,8 +51,13 @@ class RunDue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     root_traceparent: str | None = None
     """From the metadata of its root, where it has none of its own."""
     error_name: str | None = None
+    machine: str | None = None
+    region: str | None = None
+    ttl: str | None = None
     is_apart: bool = False
     """A test run that the histograms do not hold."""
+    is_cut: bool = False
+    """The trace of its tree is full: it has one of its own."""
     origin: Origin = Origin()
 
     @property

@@ -58,13 +58,18 @@ class Shape:
     limits: Limits = field(default_factory=Limits)
 
 
-def trace_of(due: Due, mode: Mode = "derived") -> tuple[TraceId, Context | None]:
-    """The trace that the row belongs to, and the context that decides it, if it comes from outside."""
+def tree_of(due: Due, mode: Mode = "derived") -> tuple[TraceId, Context | None]:
+    """The trace of the tree that the row belongs to, and the context that decides it, if it comes from outside."""
     if isinstance(due, RunDue) and mode == "metadata":
         given = read_traceparent(due.traceparent or due.root_traceparent or "")
         if given is not None:
             return given.trace_id, given
     return trace_id(due.root if isinstance(due, RunDue) else due.id), None
+
+
+def trace_of(due: Due, mode: Mode = "derived") -> TraceId:
+    """The trace that its spans are in."""
+    return trace_id(due.id) if isinstance(due, RunDue) and due.is_cut else tree_of(due, mode)[0]
 
 
 def plan(due: Due, shape: Shape) -> tuple[Span, ...]:
@@ -119,15 +124,7 @@ def _times(due: RunDue) -> _Times:
 
 
 def _run(due: RunDue, shape: Shape) -> tuple[Span, ...]:
-    trace, given = trace_of(due, shape.mode)
-    mine = span_id(due.id)
-    parent = None
-    if given is not None and due.traceparent:
-        parent = Parent(given.span_id, True)
-    elif due.parent_id is not None and not due.orphaned:
-        parent = Parent(span_id(due.parent_id), True)
-    elif given is not None:
-        parent = Parent(given.span_id, True)
+    tree, given = tree_of(due, shape.mode)
     times = _times(due)
     ending = _ENDINGS[due.status]
     error_type = due.error_name if due.status is RunStatus.FAILED and due.error_name else ending.error_type
@@ -135,20 +132,28 @@ def _run(due: RunDue, shape: Shape) -> tuple[Span, ...]:
     ours = Span(
         name=text(f"run {due.task}", NAME_LENGTH),
         kind=Kind.CONSUMER,
-        trace_id=trace,
-        span_id=mine,
-        parent=parent,
+        trace_id=trace_of(due, shape.mode),
+        span_id=span_id(due.id),
+        parent=_parent(due, given),
         start=times.created,
         end=times.finished,
         attributes=attributes,
         dropped_attributes=dropped,
         is_error=error_type is not None,
         description=_SENTENCES.get(due.status, ""),
-        links=_links(due, shape),
+        links=_links(due, shape, tree),
         events=(Event(ending.event, times.finished),)[: shape.limits.events] if ending.event else (),
     )
     below = _children(due, shape, ours, times, error_type) if shape.children == "queue" else ()
     return (ours, *below)
+
+
+def _parent(due: RunDue, given: Context | None) -> Parent | None:
+    if due.is_cut:
+        return None
+    if due.parent_id is not None and not due.orphaned and not (given is not None and due.traceparent):
+        return Parent(span_id(due.parent_id), True)
+    return None if given is None else Parent(given.span_id, True)
 
 
 def _children(due: RunDue, shape: Shape, run: Span, times: _Times, error_type: str | None) -> tuple[Span, ...]:
@@ -187,8 +192,10 @@ def _dequeued(due: RunDue, times: _Times) -> Instant:
     return told if told is not None and times.queued <= told <= started else started
 
 
-def _links(due: RunDue, shape: Shape) -> tuple[Link, ...]:
+def _links(due: RunDue, shape: Shape, tree: TraceId) -> tuple[Link, ...]:
     found = []
+    if due.is_cut:
+        found.append(Link(tree, span_id(due.root), {}))
     if due.batch_id:
         attributes, _ = clean({"trigger.batch.id": due.batch_id}, shape.limits, shape.limits.link_attributes)
         found.append(Link(trace_id(due.batch_id), span_id(due.batch_id), attributes))
@@ -215,16 +222,20 @@ def _attributes(due: RunDue, times: _Times, error_type: str | None, shape: Shape
         "trigger.run.root_id": due.root,
         "trigger.run.parent_id": due.parent_id,
         "trigger.run.parent_unknown": True if due.orphaned else None,
+        "trigger.run.trace_full": True if due.is_cut else None,
         "trigger.run.depth": due.depth,
         "trigger.run.attempt_count": due.attempts,
         "trigger.run.is_test": due.is_test,
         "trigger.run.kind": due.kind,
+        "trigger.run.ttl": due.ttl,
         "trigger.run.url": _url(due, shape),
         "trigger.task.id": due.task,
         "trigger.task.version": due.version,
         "trigger.queue.name": due.queue,
         "trigger.queue.wait_ms": waited,
         "trigger.batch.id": due.batch_id,
+        "trigger.machine.preset": due.machine,
+        "trigger.region": due.region,
         "trigger.usage.duration_ms": due.compute_ms,
         "trigger.usage.cost_usd": None if due.cost_nanousd is None else due.cost_nanousd / 1e9,
         "trigger.run.tags": due.tags if shape.tags else None,

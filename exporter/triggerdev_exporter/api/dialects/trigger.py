@@ -57,7 +57,8 @@ TOKEN_STATUSES = frozenset({"WAITING", "COMPLETED", "TIMED_OUT"})
 
 QUERY = (
     "SELECT run_id, task_identifier, queue, batch_id, root_run_id, parent_run_id, queued_at, dequeued_at, "
-    "completed_at, attempt_count, is_finished, project, environment, environment_type FROM runs "
+    "completed_at, attempt_count, is_finished, project, environment, environment_type, machine, "
+    "error.name AS error_name FROM runs "
     "WHERE completed_at > now() - INTERVAL 10 MINUTE OR is_finished = 0 ORDER BY triggered_at DESC LIMIT 10000"
 )
 """The one statement that we send. It never changes: the server keeps a history row of each *different* query."""
@@ -109,6 +110,8 @@ class _Run(msgspec.Struct, rename="camel"):
     batch_id: str | None = None
     attempt_count: Count | None = None
     related_runs: Relatives | None = None
+    region: str | None = None
+    ttl: str | None = None
 
 
 class _RunWithMetadata(_Run):
@@ -200,6 +203,9 @@ class _Row(msgspec.Struct):
     project: str | None = None
     environment: str | None = None
     environment_type: str | None = None
+    machine: str | None = None
+    error_name: object = None
+    """Out of JSON that the user's program wrote: anything."""
 
 
 class _Rows(msgspec.Struct):
@@ -230,6 +236,8 @@ def _run(wire: _Run, traceparent: str | None = None) -> Run:
         attempts=wire.attempt_count,
         parent_id=reference(relatives.parent) if relatives else None,
         root_id=reference(relatives.root) if relatives else None,
+        region=clean_or_none(wire.region),
+        ttl=clean_or_none(wire.ttl),
         traceparent=traceparent,
     )
 
@@ -341,6 +349,8 @@ def _enrichment(wire: _Row) -> Enrichment:
         project=clean_or_none(wire.project),
         environment=clean_or_none(wire.environment),
         environment_type=clean_or_none(wire.environment_type),
+        machine=clean_or_none(wire.machine),
+        error_name=clean_or_none(wire.error_name) if isinstance(wire.error_name, str) else None,
     )
 
 
