@@ -82,6 +82,9 @@ def move(rule: Rule, alert: Alert, outcome: Outcome, judged: Judged | None, beat
     )
     if acts is Outcome.TRUE:
         return _holds(rule, alert, after, outcome, judged, beat)
+    if outcome is Outcome.CLEARING:
+        # It still fires, so its messages tell how it stands now. One that ends tells with which numbers it held last.
+        after = _refreshed(after, judged)
     if alert.state is State.PENDING:
         return _pending(rule, after, acts, outcome)
     if alert.state is State.FIRING:

@@ -47,6 +47,9 @@ def compose(
     sentence, limit = ("there is no data", "")
     if reason is not Reason.NO_DATA:
         sentence, limit = told(rule, alert.value, alert.threshold, alert.sample)
+    if limit.startswith("above ") and alert.value <= alert.threshold:
+        # In the band of `clear_below`.
+        limit = f"no longer {limit}"
     notice = AlertNotice(
         fingerprint=alert.fingerprint,
         status="firing" if ended_at is None else "resolved",

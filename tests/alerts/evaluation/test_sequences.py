@@ -211,13 +211,25 @@ def test_a_changed_threshold_keeps_the_state() -> None:
     assert stage.play("T") == ["firing"]
 
 
-def test_numbers_are_those_of_the_last_true_evaluation() -> None:
+def numbers(stage: Stage) -> tuple[float, float]:
+    return stage.alert.value, stage.alert.threshold
+
+
+def test_numbers_are_those_with_which_it_held_last_or_of_the_band() -> None:
     stage = Stage(depth_rule(for_=0, keep_firing_for=HOUR))
-    stage.evaluate({("emails",): judged(Outcome.TRUE, 30)})
+    told = []
+    for outcome, value in ((Outcome.TRUE, 30), (Outcome.TRUE, 40), (Outcome.CLEARING, 9), (Outcome.FALSE, 3)):
+        stage.evaluate({("emails",): judged(outcome, value)})
+        told.append(numbers(stage))
+    assert told == [(30, 10), (40, 10), (9, 10), (9, 10)]
+
+
+@pytest.mark.parametrize("letter", "INE")
+def test_where_nothing_can_be_said_the_numbers_stay(letter: str) -> None:
+    stage = Stage(depth_rule(for_=0, hold_insufficient_for=HOUR))
     stage.evaluate({("emails",): judged(Outcome.TRUE, 40)})
-    assert stage.alert.value == 40
-    stage.evaluate({("emails",): judged(Outcome.FALSE, 3)})
-    assert (stage.alert.value, stage.alert.threshold) == (40, 10)
+    stage.play(letter)
+    assert numbers(stage) == (40, 10)
 
 
 def test_an_interval_of_ten_seconds_counts_its_own_time() -> None:

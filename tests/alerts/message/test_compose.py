@@ -159,6 +159,10 @@ def test_a_held_alert_says_since_when_and_why() -> None:
     assert (ended.held_since, ended.says) == (0, "42.1% of 57 runs failed in 15m (above 10%)")
 
 
+def test_a_value_that_is_not_above_any_more_says_so() -> None:
+    assert notice(PLAIN, alert(PLAIN, "a", value=0.1)).says == "10% of 57 runs failed in 15m (no longer above 10%)"
+
+
 def test_an_alert_that_fires_without_data_claims_no_value() -> None:
     told = notice(QUEUE, alert(QUEUE, "q", value=3), reason=Reason.NO_DATA)
     assert told.says == "there is no data"

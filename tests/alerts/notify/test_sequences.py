@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from notify_stage import Stage, rules, silence, t
-from triggerdev_alerts.alert import Outcome, Reason
+from triggerdev_alerts.alert import Outcome, Reason, State
+from triggerdev_alerts.book import Kind
 from triggerdev_alerts.instants import HOUR, MINUTE, SECOND
 from triggerdev_alerts.notification import NoticeKind, Why
 from triggerdev_alerts.notify.silences import expire_silence
@@ -304,6 +305,30 @@ def test_a_repeat_waits_for_the_end_of_a_silence() -> None:
     ]
 
 
+def test_news_beside_what_is_caught_up_with_are_told_as_news() -> None:
+    stage = Stage()
+    lasting(stage, "12:02:00", None, task="a")
+    silenced(stage, "12:05:00", 7, "task=a")
+    lasting(stage, "12:11:00", None, task="b")
+    stage.play(t("12:15:00"))
+    assert stage.lines == [
+        "12:02:30 W firing (first notification) +X/a",
+        "12:12:30 W firing (new alerts added) +X/a +X/b",
+    ]
+
+
+def test_a_repeat_that_is_withheld_does_not_hurry_what_is_new() -> None:
+    stage = Stage(rules(route(repeat_interval=7 * MINUTE)))
+    lasting(stage, "12:02:00", None, task="a")
+    silenced(stage, "12:08:00", 600, "task=a")
+    lasting(stage, "12:09:00", None, task="b")
+    stage.play(t("12:15:00"))
+    assert stage.lines == [
+        "12:02:30 W firing (first notification) +X/a",
+        "12:12:30 W firing (new alerts added) +X/b",
+    ]
+
+
 def test_resolve_through_a_silence() -> None:
     stage = Stage()
     lasting(stage, "12:02:00", "12:11:00")
@@ -369,6 +394,16 @@ def test_inhibition_wants_equal_labels_and_ends_with_its_source() -> None:
         "12:15:30 W resolved (all alerts resolved) -X/a",
         "12:15:30 W firing (new alerts added) +Y/a +Y/b",
     ]
+
+
+def test_only_what_fires_inhibits() -> None:
+    stage = Stage(rules(names=("X", "Y"), inhibitions=(PAGER_FIRST,)))
+    lasting(stage, "12:00:00", None, alertname="Y", severity="warning", task="a")
+    fired = Stage().fire(t("12:00:00"), alertname="X", severity="critical", task="a")
+    pending = replace(fired, state=State.PENDING, fired_at=0)
+    stage.draft(lambda draft: draft.put(Kind.ALERT, pending.fingerprint, pending))
+    stage.play(t("12:10:00"))
+    assert stage.lines == ["12:00:30 W firing (first notification) +Y/a"]
 
 
 def test_what_matches_both_sides_does_not_inhibit_its_like() -> None:
