@@ -10,7 +10,8 @@
 #     --build-arg BASE_DIGEST=@sha256:… --build-arg VERSION=0.1.0 --build-arg SOURCE=https://… \
 #     --build-arg REVISION="$(git rev-parse HEAD)" --build-arg CREATED="$(git log -1 --format=%cI)" .
 ARG BASE=python:3.13-slim
-# `@sha256:…`, as `docker buildx imagetools inspect python:3.13-slim` tells it; both stages stand on it.
+# `@sha256:…`, as `docker buildx imagetools inspect python:3.13-slim` tells it; both stages stand on it. Without one the base
+# is what the tag means on the day of the build: good for a try, and the next build may be another image.
 ARG BASE_DIGEST=""
 
 FROM ${BASE}${BASE_DIGEST} AS build
