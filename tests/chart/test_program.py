@@ -19,6 +19,7 @@ from triggerdev_exporter.config.access import load_access
 from triggerdev_exporter.config.load import load_config
 from triggerdev_exporter.config.model import Log, Metrics, Traces, WrittenConfig, WrittenTarget
 from triggerdev_exporter.config.written import API_URL, BRANCH, CONFIG, KEY, KEY_FILE, OVERRIDES
+from triggerdev_exporter.ledger.tally import BOUNDS_MS
 
 Object = dict[str, Any]
 Render = Callable[[Object], Rendered]
@@ -189,10 +190,16 @@ def test_every_key_of_a_section_can_be_written(schema: Object, name: str, sectio
     assert written.keys() == section.model_fields.keys()
 
 
+def test_every_histogram_can_have_other_buckets(schema: Object) -> None:
+    metrics = schema["properties"]["config"]["properties"]["metrics"]["properties"]
+    assert metrics["buckets"]["properties"].keys() == BOUNDS_MS.keys()
+
+
 @pytest.mark.parametrize(
     "config",
     [
         {"metrics": {"max_series": 10000000, "tasks": {"allow": ["a.*", "^b$"]}}},
+        {"metrics": {"tags": {"team": {"max_values": 5}}, "buckets": {"run_wait_seconds": ["500ms", "1m30s"]}}},
         {
             "metrics": {
                 "tags": {"team": {}, "org": {"max_values": 1000}},
