@@ -129,10 +129,20 @@ async def test_who_and_why(stage: Operated, do: Do) -> None:
     assert (silence.author, silence.comment) == ("kim", "we know")
 
 
-async def test_a_typing_error_in_a_value_is_seen(do: Do) -> None:
-    assert "It fits no alert that is there now." in said(await do("silence", "add", "task=snd-email", "--for", "2h"))
-    hinted = said(await do("silence", "add", "task=send-*", "--for", "2h"))
-    assert "It fits no alert that is there now. For a pattern write =~ instead of =. To end it" in hinted
+@pytest.mark.parametrize(
+    ("matchers", "hint"),
+    [
+        (("task=snd-email",), ""),
+        (("task=send-*",), " For a pattern write =~ instead of =."),
+        (("task=~send-*", "team=x"), ""),
+        (("task=~send-.*",), " Patterns are globs and no regular expressions: * alone is any text."),
+        (('queue=~"(a b|c)"',), " Patterns are globs and no regular expressions: * alone is any text."),
+        (("task=x", "alertnam=A"), " Only a rule's own label is called alertnam; did you mean alertname?"),
+    ],
+)
+async def test_a_typing_error_is_seen(do: Do, matchers: tuple[str, ...], hint: str) -> None:
+    told = said(await do("silence", "add", *matchers, "--for", "2h"))
+    assert f"It fits no alert that is there now.{hint} To end it" in told
 
 
 async def test_what_alertmanager_writes_is_understood(stage: Operated, do: Do) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
+from triggerdev_alerts.documents.mistakes import nearest
 from triggerdev_alerts.documents.units import format_duration
 from triggerdev_alerts.instants import MINUTE, Instant
 from triggerdev_alerts.message.characters import tame_line
 from triggerdev_alerts.message.values import show_duration, show_instant
+from triggerdev_alerts.rules.words import TAKEN
 from triggerdev_exporter.commands.columns import columns
 from triggerdev_exporter.web.alert_views import (
     AlertList,
@@ -76,14 +79,31 @@ def silence_added(made: SilenceAnswer) -> str:
     silence = made.silence
     fits = {0: "no alert that is there now", 1: "one alert that is there now"}
     lasts = format_duration(_instant(silence.ends_at) - _instant(silence.starts_at))
-    # ``task=mail-*`` means that very name, and whoever writes it seldom does.
-    hint = " For a pattern write =~ instead of =." if not made.fits and "*" in silence.matchers else ""
+    hint = "" if made.fits else _likely_slip(silence.matchers)
     return (
         f"{silence.id}: {tame_line(silence.matchers)} is silenced for {lasts}, "
         f"until {show_instant(_instant(silence.ends_at))}.\n"
         f"It fits {fits.get(made.fits, f'{made.fits:,} alerts that are there now')}.{hint} "
         f"To end it earlier: triggerdev-exporter silence expire {silence.id}"
     )
+
+
+_MATCHER = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)([!=]~|!?=)("(?:[^"\\]|\\.)*"|\S*)')
+_KNOWN = (*sorted(TAKEN), "owner")
+
+
+def _likely_slip(matchers: str) -> str:
+    """Why matchers that can be read may fit nothing. They fit alerts still to come too, so it is no mistake."""
+    for name, sign, value in _MATCHER.findall(matchers):
+        near = None if name in _KNOWN else nearest(name, _KNOWN)
+        if near is not None:
+            return f" Only a rule's own label is called {name}; did you mean {near}?"
+        if "~" in sign and re.search(r"\.[*+]|\\|\(", value):
+            return " Patterns are globs and no regular expressions: * alone is any text."
+        # ``task=mail-*`` means that very name, and whoever writes it seldom does.
+        if "~" not in sign and "*" in value:
+            return " For a pattern write =~ instead of =."
+    return ""
 
 
 def notifications_text(found: NotificationList, status: str = "") -> str:
