@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from triggerdev_exporter.clock import Instant
+
 
 @dataclass(slots=True)
 class Exports:
@@ -13,4 +15,9 @@ class Exports:
     errors: Counter[str] = field(default_factory=Counter)
     """By reason, one of `answer.REASONS`."""
     trouble: str | None = None
-    """What is wrong now, in words; ``None`` when nothing is."""
+    """Why nothing is taken now, in words; ``None`` when something is."""
+    troubled_since: Instant | None = None
+    objection: str | None = None
+    """Why the collector refused, for good, what it refused last; ``None`` once a request was taken whole."""
+    collector: str = ""
+    """Where spans go, as people may see it."""

@@ -57,6 +57,7 @@ class Sender:
         self._door = door
         self._clock = clock
         self._chance = chance
+        target.exports.collector = otlp.shown
         self._ahead: dict[str, SpanRow] = {}
         """Rows that were read and not sent yet: sealed ones do not change, and only we let them go."""
         self._most = _CHUNK
@@ -65,7 +66,6 @@ class Sender:
         self._quiet_until = 0.0
         self._tidy_at = 0.0
         self._giving_up = False
-        self._objection = ""
         self._trouble = Trouble()
         """Of ours; the collector's is `_failures`."""
 
@@ -130,7 +130,7 @@ class Sender:
                 self._forget(parcel.keys)
                 self._most = min(_CHUNK, self._most + 8)
                 self._works()
-                self._objects(f"{why or 'no reason given'}" if rejected else "")
+                self._objects((why or "no reason given") if rejected else None)
                 return 0
             case TooLarge(why=why) if len(parcel.keys) > 1:
                 self._most = max(1, len(parcel.keys) // 2)
@@ -182,6 +182,7 @@ class Sender:
                 "spans are not taken; they are kept and sent again",
                 extra=self._named() | {"reason": answer.reason, "why": answer.why},
             )
+            exports.troubled_since = self._clock.now()
         exports.trouble = f"{answer.reason}: {answer.why}"
         self._failures += 1
         self._quiet_until = self._clock.monotonic() + pause(answer, self._failures, self._chance) / SECOND
@@ -189,13 +190,13 @@ class Sender:
     def _works(self) -> None:
         if self._target.exports.trouble is not None:
             log.info("spans are taken again", extra=self._named())
-        self._target.exports.trouble = None
+        self._target.exports.trouble = self._target.exports.troubled_since = None
         self._failures, self._quiet_until, self._giving_up = 0, 0.0, False
 
-    def _objects(self, why: str) -> None:
-        if why and why != self._objection:
+    def _objects(self, why: str | None) -> None:
+        if why is not None and why != self._target.exports.objection:
             log.error("the collector refuses spans", extra=self._named() | {"why": why})
-        self._objection = why
+        self._target.exports.objection = why
 
     def _named(self) -> dict[str, object]:
         return {"target": self._target.name, "collector": self._otlp.shown}

@@ -23,7 +23,7 @@ from triggerdev_exporter.web.task_views import BarView, TimingView
 
 _BAD = (
     "failing expired stuck_starting no_version nothing_dequeues late_schedule blind unreachable stale error firing "
-    "dead disabled"
+    "dead disabled refused"
 )
 _ODD = (
     "cannot_see paused queue_limit environment_limit waits retrying canceled failing_partly last_failed slow pending "

@@ -13,6 +13,7 @@ import msgspec
 from triggerdev_exporter.clock import Instant, iso
 from triggerdev_exporter.ledger import coverage
 from triggerdev_exporter.target import CollectorState, Target
+from triggerdev_exporter.web.span_views import SpansView, spans_view
 from triggerdev_exporter.web.task_views import instant
 
 CALLS: Mapping[str, tuple[str, ...]] = {
@@ -92,6 +93,8 @@ class TargetView(msgspec.Struct, frozen=True, kw_only=True):
     """Open ones."""
     deployment: DeploymentView | None
     """The current one."""
+    spans: SpansView | None
+    """``None`` where none are exported."""
     collectors: list[CollectorView]
 
 
@@ -128,6 +131,7 @@ def target_view(target: Target, now: Instant) -> TargetView:
         running=None if seen is None else sum(queue.running for queue in seen),
         batches=_batches(target),
         deployment=_deployment(target),
+        spans=spans_view(target),
         collectors=collectors,
     )
 
