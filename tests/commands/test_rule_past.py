@@ -173,6 +173,18 @@ async def test_suggest_prints_rules_that_would_have_told_of_the_bad_hour(
     assert fired["TaskFailureRateAbove5Percent"] == 1
 
 
+async def test_suggest_leaves_out_what_it_is_told_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with past(tmp_path) as story:
+        await suggest(story, without=("mail", "old-*"))
+        text = capsys.readouterr().out
+        await suggest(story, only=("mail",), format="json")
+        told = json.loads(capsys.readouterr().out)
+    assert "# Tasks like mail, old-* were left out." in text
+    assert "mail:" not in text
+    assert {one["task"] for rule in told["rules"] for one in rule["for"]} == {"mail"}
+    assert "Only tasks like mail were asked for." in told["caveats"]
+
+
 async def test_files_without_a_rule_are_not_replayed(tmp_path: Path) -> None:
     async with past(tmp_path) as story:
         (tmp_path / "rules.yml").write_text("\n".join(RULES.splitlines()[:2]), "utf-8")

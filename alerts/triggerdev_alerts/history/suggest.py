@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from triggerdev_alerts.documents.units import format_duration, format_money, format_percent
 from triggerdev_alerts.history import habits
@@ -221,6 +222,27 @@ def findings(story: Story, span: Span) -> list[Finding]:
         # A name that nobody can see cannot be written into a file either.
         if habit.subject.isprintable()
     ]
+
+
+def chosen(found: Sequence[Finding], only: Collection[str], without: Collection[str]) -> list[Finding]:
+    """Those about tasks that a glob of `only` fits, if there is any, and none of `without`; own queues go with them.
+
+    What is about no task at all is left where only some tasks are asked for.
+    """
+
+    def is_wanted(finding: Finding) -> bool:
+        subject = finding.habit.subject
+        task = subject.removeprefix("task/") if finding.kind.subject == "queue" else subject
+        is_task = finding.kind.subject == "task" or task != subject
+        if not is_task:
+            return not only
+        return (not only or _fits(only, task)) and not _fits(without, task)
+
+    return [finding for finding in found if is_wanted(finding)]
+
+
+def _fits(globs: Collection[str], task: str) -> bool:
+    return any(fnmatchcase(task, glob) for glob in globs)
 
 
 def _step(kind: Kind, habit: Habit) -> float | None:

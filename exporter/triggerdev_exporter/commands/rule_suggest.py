@@ -11,7 +11,7 @@ import click
 
 from triggerdev_alerts.history.habits import Span
 from triggerdev_alerts.history.story import Story
-from triggerdev_alerts.history.suggest import counted, findings, left_alone, suggested
+from triggerdev_alerts.history.suggest import chosen, counted, findings, left_alone, suggested
 from triggerdev_alerts.history.suggest_report import as_json, as_yaml, too_few
 from triggerdev_alerts.rules.files import shipped_rules
 from triggerdev_alerts.rules.load import read_rules
@@ -33,6 +33,9 @@ class Wish:
     targets: tuple[str, ...]
     every: str
     format: str
+    only: tuple[str, ...] = ()
+    """Globs of tasks."""
+    without: tuple[str, ...] = ()
 
 
 def suggest_rules(wish: Wish, clock: Clock) -> None:
@@ -43,12 +46,12 @@ def suggest_rules(wish: Wish, clock: Clock) -> None:
     every = interval(wish.every)
     targets = chosen_targets(wish.targets, wish.config_path)
     pasts = asyncio.run(read_pasts(targets, clock, since=span.start, until=span.end))
-    click.echo(asyncio.run(_told(pasts, span, every, wish.format)), nl=False)
+    click.echo(asyncio.run(_told(pasts, span, every, wish)), nl=False)
 
 
-async def _told(pasts: list[Past], span: Span, every: int, form: str) -> str:
+async def _told(pasts: list[Past], span: Span, every: int, wish: Wish) -> str:
     story = Story(start=span.start, targets=tuple(past.story for past in pasts))
-    found = findings(story, span)
+    found = chosen(findings(story, span), wish.only, wish.without)
     rules = suggested(found)
     # Read back as a person's file would be, so that what is counted is what is pasted.
     text = as_yaml(rules, about="", span=span)
@@ -56,7 +59,13 @@ async def _told(pasts: list[Past], span: Span, every: int, form: str) -> str:
     numbers = await counted(rules, ruleset, story, span, every=every)
     hopeless = [finding for finding in found if finding.threshold is None]
     alone = left_alone(found, rules)
-    told = [*caveats(pasts), *([] if found else [too_few()])]
-    if form == "json":
+    told = [*caveats(pasts), *_left_out(wish), *([] if found else [too_few()])]
+    if wish.format == "json":
         return as_json(numbers, about=about(pasts), span=span, alone=alone, hopeless=hopeless, caveats=told)
     return as_yaml(rules, numbers, about=about(pasts), span=span, alone=alone, hopeless=hopeless, caveats=told)
+
+
+def _left_out(wish: Wish) -> list[str]:
+    """What the person who asked left out: whoever reads the output later must know."""
+    only = [f"Only tasks like {', '.join(wish.only)} were asked for."] if wish.only else []
+    return only + ([f"Tasks like {', '.join(wish.without)} were left out."] if wish.without else [])

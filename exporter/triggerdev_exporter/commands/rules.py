@@ -168,6 +168,8 @@ def replay(
 @click.option("--from", "begin", metavar="WHEN", help="Instead of --days: an instant, or how long ago.")
 @click.option("--to", "end", metavar="WHEN", help="An instant, or how long ago; default: now.")
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@click.option("--task", "only", multiple=True, metavar="GLOB", help="Only tasks like this; may be repeated.")
+@click.option("--without", multiple=True, metavar="GLOB", help="No tasks like this; may be repeated.")
 @click.option("--every", metavar="DURATION", default="5m", show_default=True, help="Evaluate that often.")
 @click.option("--format", "format_", type=click.Choice(("yaml", "json")), default="yaml", show_default=True)
 def suggest(
@@ -176,6 +178,8 @@ def suggest(
     begin: str | None,
     end: str | None,
     targets: tuple[str, ...],
+    only: tuple[str, ...],
+    without: tuple[str, ...],
     every: str,
     format_: str,
 ) -> None:
@@ -188,7 +192,7 @@ def suggest(
 
     if days is not None and begin is not None:
         raise click.UsageError("say --days or --from, not both")
-    wish = Wish(config_path, begin or f"{days or 7}d", end or "", targets, every, format_)
+    wish = Wish(config_path, begin or f"{days or 7}d", end or "", targets, every, format_, only, without)
     suggest_rules(wish, SystemClock())
 
 

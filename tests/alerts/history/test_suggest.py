@@ -15,7 +15,7 @@ from triggerdev_alerts.history import habits, suggest
 from triggerdev_alerts.history.habits import MIN_SAMPLE, QUANTILE, WINDOWS, Span
 from triggerdev_alerts.history.signals import StorySignals
 from triggerdev_alerts.history.story import QueueSight, Story, StoryRun, TargetStory
-from triggerdev_alerts.history.suggest import Counted, counted, findings, left_alone, suggested
+from triggerdev_alerts.history.suggest import Counted, chosen, counted, findings, left_alone, suggested
 from triggerdev_alerts.history.suggest_report import as_json, as_yaml
 from triggerdev_alerts.instants import DAY, HOUR, MINUTE, SECOND
 from triggerdev_alerts.rules.files import shipped_rules
@@ -237,3 +237,25 @@ def test_whatever_a_task_is_called_the_file_can_be_read(task: str) -> None:
 
 def test_what_nobody_can_see_is_left_out() -> None:
     assert findings(story_of(steady("a\nb", every=20 * SECOND)), SPAN) == []
+
+
+@pytest.mark.parametrize(
+    ("only", "without", "subjects"),
+    [
+        ((), (), {"mail", "mail-digest", "video", "task/mail", "crm", ""}),
+        (("mail*",), (), {"mail", "mail-digest", "task/mail"}),
+        ((), ("mail*",), {"video", "crm", ""}),
+        (("mail*", "video"), ("mail",), {"mail-digest", "video"}),
+        (("nothing",), (), set()),
+    ],
+)
+def test_tasks_are_asked_for_or_left_out(only: tuple[str, ...], without: tuple[str, ...], subjects: set[str]) -> None:
+    told = story_of(
+        *(steady(task, every=10 * MINUTE, cost=0.01) for task in ("mail", "mail-digest", "video")),
+        queues=tuple(
+            QueueSight(queue=name, at=at, depth=50)
+            for name in ("task/mail", "crm")
+            for at in range(SPAN.start, SPAN.end, HOUR)
+        ),
+    )
+    assert {one.habit.subject for one in chosen(findings(told, SPAN), only, without)} == subjects

@@ -503,6 +503,29 @@ def test_the_first_minutes_of_a_state_are_one_message_a_route() -> None:
     ]
 
 
+def test_the_first_minutes_are_five_and_no_more() -> None:
+    stage = Stage(rules(route(startup_summarize=True), names=("X", "Y", "Z")), started=False)
+    stage.at(t("12:00:00"), lambda: None)
+    lasting(stage, "12:04:59", None, alertname="X")
+    lasting(stage, "12:04:59", None, alertname="Y")
+    lasting(stage, "12:05:00", None, alertname="Z")
+    stage.play(t("12:06:00"))
+    assert stage.lines == [
+        "12:05:29 W firing (first notification) +X +Y",
+        "12:05:30 W firing (first notification) +Z",
+    ]
+
+
+def test_who_was_told_of_in_the_first_minutes_stays_in_that_group_while_it_comes_and_goes() -> None:
+    stage = Stage(rules(route(startup_summarize=True), names=("X", "Y")), started=False)
+    stage.at(t("12:00:00"), lambda: None)
+    lasting(stage, "12:01:00", "12:07:10", alertname="X")
+    lasting(stage, "12:01:00", None, alertname="Y")
+    lasting(stage, "12:08:00", None, alertname="X")
+    stage.play(t("12:30:00"))
+    assert stage.lines == ["12:01:30 W firing (first notification) +X +Y"]
+
+
 def test_a_state_that_ran_before_does_not_summarise() -> None:
     stage = Stage(rules(route(startup_summarize=True), names=("X", "Y")))
     lasting(stage, "12:01:00", None, alertname="X")

@@ -91,6 +91,18 @@ async def test_what_was_sent_and_could_not_be_written_down_is_written_down_and_n
     assert box.counted("delivered") == 1
 
 
+async def test_the_daemon_writes_down_first_what_was_sent_while_the_disk_was_full() -> None:
+    storage = Dying()
+    box = Outbox(hook := Scripted(), storage=storage)
+    await box.say("a")
+    storage.fails = {3: BookError("the disk is full")}
+    for status in ("sending", "sent"):
+        await box.courier.turn(box.clock.now())
+        await box.courier.settled()
+        assert await box.statuses() == [status]
+    assert len(hook.got) == 1
+
+
 async def test_a_full_disk_sends_nothing_and_the_daemon_goes_on_when_there_is_room(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
