@@ -28,7 +28,7 @@ from triggerdev_exporter.ledger.strips import Needs
 from triggerdev_exporter.ledger.tags import TAGGED
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.sights import Sights
-from triggerdev_exporter.spans.meter import Exports
+from triggerdev_exporter.spans.exports import Exports
 from triggerdev_exporter.spans.policy import Policy
 
 log = logging.getLogger(__name__)

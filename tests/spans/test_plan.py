@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from span_rows import AT, a_batch, a_due, by_name
 from triggerdev_exporter.spans.attributes import Limits
 from triggerdev_exporter.spans.ids import span_id, trace_id
-from triggerdev_exporter.spans.plan import Mode, Shape, how_many, plan, times_reversed, trace_of, tree_of
+from triggerdev_exporter.spans.plan import Mode, Shape, how_many, plan, trace_of, tree_of
 from triggerdev_exporter.spans.span import Kind, Link, Parent
+from triggerdev_exporter.spans.times import times_reversed
 from triggerdev_exporter.statuses import TERMINAL
 
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -18,8 +18,9 @@ from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Batch, Enrichment, Run
 from triggerdev_exporter.spans.due import BatchDue, Due, Origin, RunDue
 from triggerdev_exporter.spans.ids import span_id
-from triggerdev_exporter.spans.plan import how_many, times_reversed, trace_of
+from triggerdev_exporter.spans.plan import how_many, trace_of
 from triggerdev_exporter.spans.policy import Policy
+from triggerdev_exporter.spans.times import times_reversed
 from triggerdev_exporter.statuses import OUTCOMES
 
 MAX_ROOTS = 10_000

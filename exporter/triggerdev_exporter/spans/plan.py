@@ -13,6 +13,7 @@ from triggerdev_exporter.spans.due import BatchDue, Due, RunDue
 from triggerdev_exporter.spans.ids import TraceId, span_id, trace_id
 from triggerdev_exporter.spans.resource import SYSTEM
 from triggerdev_exporter.spans.span import Event, Kind, Link, Parent, Span, Value
+from triggerdev_exporter.spans.times import Times, times_of
 from triggerdev_exporter.statuses import RunStatus
 
 Mode = Literal["derived", "metadata", "link"]
@@ -84,48 +85,13 @@ def how_many(due: Due, shape: Shape) -> int:
     """How many spans `plan` gives."""
     if not isinstance(due, RunDue) or shape.children == "none":
         return 1
-    times = _times(due)
+    times = times_of(due)
     return 1 + (times.delayed is not None) + (0 if times.started is None else 2)
-
-
-def times_reversed(due: Due) -> bool:
-    """Whether some of its times ran backwards, and are moved."""
-    return _times(due).reversed if isinstance(due, RunDue) else due.finished_at < due.created_at
-
-
-class _Times(NamedTuple):
-    """The instants of a run, in an order that a span can have."""
-
-    created: Instant
-    delayed: Instant | None
-    """When its delay was over."""
-    queued: Instant
-    started: Instant | None
-    finished: Instant
-    reversed: bool
-    """Some ran backwards, and were moved."""
-
-
-def _times(due: RunDue) -> _Times:
-    finished = due.finished_at
-    started = None if due.started_at is None else min(due.started_at, finished)
-    # A scheduled run is created in the name of its slot, and may begin, and even end, before that. What it took is
-    # true and is kept; its wait is none.
-    first = finished if started is None else started
-    created = min(due.created_at, first)
-    delayed = None
-    if due.delayed_until is not None and due.delayed_until > created:
-        # A delay may be cut short: by a cancellation, or by hand.
-        delayed = min(due.delayed_until, first)
-    queued = created if delayed is None else delayed
-    if due.queued_at is not None and queued <= due.queued_at <= first:
-        queued = due.queued_at
-    return _Times(created, delayed, queued, started, finished, (created, started) != (due.created_at, due.started_at))
 
 
 def _run(due: RunDue, shape: Shape) -> tuple[Span, ...]:
     tree, given = tree_of(due, shape.mode)
-    times = _times(due)
+    times = times_of(due)
     ending = _ENDINGS[due.status]
     error_type = due.error_name if due.status is RunStatus.FAILED and due.error_name else ending.error_type
     attributes, dropped = clean(_attributes(due, times, error_type, shape), shape.limits)
@@ -156,7 +122,7 @@ def _parent(due: RunDue, given: Context | None) -> Parent | None:
     return None if given is None else Parent(given.span_id, True)
 
 
-def _children(due: RunDue, shape: Shape, run: Span, times: _Times, error_type: str | None) -> tuple[Span, ...]:
+def _children(due: RunDue, shape: Shape, run: Span, times: Times, error_type: str | None) -> tuple[Span, ...]:
     def child(part: str, name: str, start: Instant, end: Instant, more: Mapping[str, Value | None]) -> Span:
         about: dict[str, Value | None] = {"trigger.run.id": due.id, "trigger.task.id": due.task}
         attributes, dropped = clean({**about, **more}, shape.limits)
@@ -178,18 +144,11 @@ def _children(due: RunDue, shape: Shape, run: Span, times: _Times, error_type: s
     if times.started is not None:
         queue = {"trigger.queue.name": due.queue}
         found.append(
-            child("queue", f"queue {due.queue}" if due.queue else "queue", times.queued, _dequeued(due, times), queue)
+            child("queue", f"queue {due.queue}" if due.queue else "queue", times.queued, times.dequeued, queue)
         )
         execution = child("execute", f"execute {due.task}", times.started, times.finished, {"error.type": error_type})
         found.append(execution._replace(is_error=run.is_error, description=run.description))
     return tuple(found)
-
-
-def _dequeued(due: RunDue, times: _Times) -> Instant:
-    """When its wait was over."""
-    started = times.finished if times.started is None else times.started
-    told = due.dequeued_at
-    return told if told is not None and times.queued <= told <= started else started
 
 
 def _links(due: RunDue, shape: Shape, tree: TraceId) -> tuple[Link, ...]:
@@ -204,8 +163,8 @@ def _links(due: RunDue, shape: Shape, tree: TraceId) -> tuple[Link, ...]:
     return tuple(found[: shape.limits.links])
 
 
-def _attributes(due: RunDue, times: _Times, error_type: str | None, shape: Shape) -> dict[str, Value | None]:
-    waited = None if times.started is None else _dequeued(due, times) - times.queued
+def _attributes(due: RunDue, times: Times, error_type: str | None, shape: Shape) -> dict[str, Value | None]:
+    waited = None if times.started is None else times.dequeued - times.queued
     return {
         # The words of the user's own spans, so that one query finds both.
         "ctx.run.id": due.id,

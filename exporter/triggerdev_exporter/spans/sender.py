@@ -67,7 +67,7 @@ class Sender:
         self._tidy_at = 0.0
         self._giving_up = False
         self._trouble = Trouble()
-        """Of ours; the collector's is `_failures`."""
+        """Of ours; the collector's is in the target's `exports`, where pages find it."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send whatever there is, until `stop` is set or the task is cancelled. Nothing is lost by either."""
@@ -132,7 +132,7 @@ class Sender:
                 self._works()
                 self._objects((why or "no reason given") if rejected else None)
                 return 0
-            case TooLarge(why=why) if len(parcel.keys) > 1:
+            case TooLarge() if len(parcel.keys) > 1:
                 self._most = max(1, len(parcel.keys) // 2)
                 return 0
             case TooLarge(why=why) | Refused(why=why):

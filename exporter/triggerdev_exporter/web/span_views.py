@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from triggerdev_exporter.spans.meter import Exports
+from triggerdev_exporter.spans.exports import Exports
 from triggerdev_exporter.spans.policy import DROP_REASONS
 from triggerdev_exporter.target import Target
 from triggerdev_exporter.web.task_views import instant
