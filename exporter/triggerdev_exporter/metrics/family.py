@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from triggerdev_exporter.clock import Instant
@@ -15,6 +15,7 @@ from triggerdev_exporter.ledger.facts import TaskFacts
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER, Limits
 from triggerdev_exporter.ledger.run_news import open_by_status
+from triggerdev_exporter.records import Queue
 from triggerdev_exporter.target import CollectorState, Target
 
 PREFIX = "triggerdev_"
@@ -75,6 +76,16 @@ class View:
         deployed = self.target.sights.deployed_tasks
         more = sorted(task for task in deployed if task not in known and limits.allows(task))
         return sorted([*known, *more[: max(0, limits.tasks - len(known))]])
+
+    @cached_property
+    def queues(self) -> Sequence[Queue]:
+        """All queues by name: sorted once for several families."""
+        return sorted(self.target.sights.queues or (), key=attrgetter("name"))
+
+    @cached_property
+    def states(self) -> Sequence[tuple[str, CollectorState]]:
+        """The collectors by name."""
+        return sorted(self.target.states.items())
 
     @cached_property
     def open_by_status(self) -> Mapping[tuple[str, str], tuple[int, Instant]]:

@@ -22,7 +22,7 @@ _BATCH_END = ("ABORTED", "COMPLETED", "PARTIAL_FAILED")
 
 def _queues(pick: Callable[[Queue], float | None]) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
-        for queue in sorted(view.target.sights.queues or (), key=lambda queue: queue.name):
+        for queue in view.queues:
             value = pick(queue)
             if value is not None:
                 yield (queue.name,), value
@@ -31,7 +31,7 @@ def _queues(pick: Callable[[Queue], float | None]) -> Callable[[View], Rows]:
 
 
 def _queue_info(view: View) -> Rows:
-    for queue in sorted(view.target.sights.queues or (), key=lambda queue: queue.name):
+    for queue in view.queues:
         yield (queue.name, queue.type, queue.task or ""), 1
 
 

@@ -20,7 +20,7 @@ def _maybe(value: float | None) -> Rows:
 
 def _collectors(pick: Callable[[CollectorState], float | None]) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
-        for name, state in sorted(view.target.states.items()):
+        for name, state in view.states:
             value = pick(state)
             if value is not None:
                 yield (name,), value
@@ -33,7 +33,7 @@ def _flag(value: bool | None) -> float | None:
 
 
 def _errors(view: View) -> Rows:
-    for name, state in sorted(view.target.states.items()):
+    for name, state in view.states:
         for reason, count in sorted(state.errors.items()):
             yield (name, reason), count
 

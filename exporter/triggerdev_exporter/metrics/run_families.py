@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import itemgetter
 
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.ledger.exemplars import Exemplar
@@ -55,10 +56,10 @@ def histogram_rows(family: str, collector: str) -> Callable[[View], Rows]:
         ledger = view.counts(collector)
         if ledger is None:
             return ()
-        histograms = ledger.histogram(family)
-        exemplars = ledger.exemplars
+        exemplars = ledger.exemplars.of
         return (
-            (labels, as_buckets(histograms[labels], exemplars.of((family, labels)))) for labels in sorted(histograms)
+            (labels, as_buckets(histogram, exemplars((family, labels))))
+            for labels, histogram in sorted(ledger.histogram(family).items(), key=itemgetter(0))
         )
 
     return read
@@ -67,24 +68,24 @@ def histogram_rows(family: str, collector: str) -> Callable[[View], Rows]:
 def _by_task(family: str) -> Callable[[View], Rows]:
     def read(view: View) -> Rows:
         ledger = view.counts("runs")
-        if ledger is not None:
-            counted = ledger.counter(family)
-            for task in counted_tasks(view, ledger, family):
-                place = (task,)
-                yield place, counted.get(place, 0)
+        if ledger is None:
+            return ()
+        count = ledger.counter(family).get
+        return [(place, count(place, 0)) for place in [(task,) for task in counted_tasks(view, ledger, family)]]
 
     return read
 
 
 def _finished(view: View) -> Rows:
     ledger = view.counts("runs")
-    if ledger is not None:
-        family = "runs_finished_total"
-        counted = ledger.counter(family)
-        for task in counted_tasks(view, ledger, family):
-            for status in _STATUSES:
-                place = (task, status)
-                yield place, counted.get(place, 0)
+    if ledger is None:
+        return
+    family = "runs_finished_total"
+    count = ledger.counter(family).get
+    for task in counted_tasks(view, ledger, family):
+        for status in _STATUSES:
+            place = (task, status)
+            yield place, count(place, 0)
 
 
 def _tagged(view: View) -> Rows:
