@@ -105,7 +105,7 @@ class HurriedClock(VirtualClock):
 
 
 @pytest.mark.parametrize("format_", [Format.TEXT_0, Format.OPENMETRICS_1])
-async def test_a_page_that_is_written_in_turns_tells_one_instant(tmp_path: Path, format_: Format) -> None:
+async def test_a_page_that_is_written_in_turns_tells_one_instant_of_a_target(tmp_path: Path, format_: Format) -> None:
     clock = HurriedClock()
     crowd = clock.crowd = Crowd(100, clock, tmp_path)
     now, kept = clock.now(), Kept()

@@ -57,7 +57,7 @@ def ours(kind: Kind, rows: dict[tuple[str, str], Value], text: SeriesText, *, as
     lines = [header(name_of(kind), HELP, kind, openmetrics=as_openmetrics)]
     unwritten: list[Unwritten] = []
     assert text.gather(rows.items(), lines, unwritten) == len(rows)
-    write(unwritten, lines)
+    write(unwritten)
     return b"".join(lines).decode() + ("# EOF\n" if as_openmetrics else "")
 
 
@@ -108,7 +108,7 @@ def test_labels_that_are_gone_are_forgotten() -> None:
         lines: list[bytes] = []
         unwritten: list[Unwritten] = []
         text.gather([((name,), 1) for name in names], lines, unwritten)
-        write(unwritten, lines)
+        write(unwritten)
         return len(text._kept)
 
     for generation in range(20):

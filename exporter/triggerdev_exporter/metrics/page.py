@@ -4,8 +4,8 @@ It reads memory only. Series of one family stand together over all targets, each
 look like (the body) changes when the ledger or a sight does: until then its text is kept, and so is what gzip made of
 it. What the exporter says of itself (the tail) is new in every scrape, and small.
 
-A body is made in two steps. All its numbers are read at one instant, since they belong together. The text of those that
-are new is written after that, in parts, so that a page of which much is new keeps nobody waiting.
+A body is made in two steps. All numbers of a target are read at one instant, since they belong together. The text of
+those that are new is written after that, in parts, so that a page of which much is new keeps nobody waiting.
 """
 
 from __future__ import annotations
@@ -90,6 +90,10 @@ class _Memory:
     """Whoever makes the body; who comes meanwhile most often finds it made."""
 
 
+_Lines = list[list[bytes]]
+"""Of one target: a list for each family, of a line (or a histogram) for each label set."""
+
+
 class Kept:
     """What outlives a scrape: the words of every series, and the last body. One a process."""
 
@@ -135,7 +139,7 @@ class Page:
         return self._with_tail(memory, format_)
 
     async def text_in_turns(self, format_: Format, clock: Clock) -> Text:
-        """The same, while others get their turns. The body tells one instant, at which it was the page's turn."""
+        """The same, while others get their turns. All that is told of a target is of one instant of that time."""
         memory = self._memory(format_)
         async with memory.turn:
             await in_turns(self._make_body(memory, format_), clock)
@@ -145,36 +149,22 @@ class Page:
         return self._kept.openmetrics if format_.is_openmetrics else self._kept.text
 
     def _make_body(self, memory: _Memory, format_: Format) -> Iterator[None]:
-        """Put the body into `memory`, if what is there is not it; in parts of at most `AT_A_TIME` label sets."""
-        made_of = tuple(_made_of(view) for view in self._views)
-        if memory.body is not None and memory.body_of == made_of:
+        """Put the body into `memory`, if what is there is not it: target by target, then `AT_A_TIME` texts a step."""
+        if memory.body is not None and memory.body_of == tuple(map(_made_of, self._views)):
             return
-        series: dict[str, int] = {}
-        lines, unwritten = self._gather(BODY, memory, series, format_)
-        yield
-        for start in range(0, len(unwritten), AT_A_TIME):
-            write(unwritten[start : start + AT_A_TIME], lines)
-            yield
-        memory.body, memory.body_of = Body(b"".join(lines), series), made_of
-
-    def _gather(
-        self, families: Iterable[Family], memory: _Memory, series: dict[str, int], format_: Format
-    ) -> tuple[list[bytes], list[Unwritten]]:
-        """The lines of `families` at this instant; how many label sets each has is noted in `series`."""
-        lines: list[bytes] = []
+        made_of: list[Hashable] = []
         unwritten: list[Unwritten] = []
-        targets = [(view, _Texts(memory, view, format_)) for view in self._views]
-        for family in families:
-            place = len(lines)
-            lines.append(header(family.full_name, family.help, family.kind, openmetrics=format_.is_openmetrics))
-            count = 0
-            for view, texts in targets:
-                count += texts.of(family).gather(family.rows(view), lines, unwritten)
-            if count:
-                series[family.full_name] = count
-            else:
-                del lines[place:]
-        return lines, unwritten
+        gathered: list[_Lines] = []
+        for view in self._views:
+            made_of.append(_made_of(view))
+            gathered.append(_gather(BODY, view, memory, format_, unwritten))
+            yield
+        for start in range(0, len(unwritten), AT_A_TIME):
+            write(unwritten[start : start + AT_A_TIME])
+            yield
+        series: dict[str, int] = {}
+        memory.body = Body(b"".join(_together(BODY, gathered, series, format_)), series)
+        memory.body_of = tuple(made_of)
 
     def _with_tail(self, memory: _Memory, format_: Format) -> Text:
         if memory.body is None:
@@ -184,7 +174,11 @@ class Page:
     def _tail(self, memory: _Memory, body: Body, format_: Format) -> bytes:
         openmetrics_ = format_.is_openmetrics
         series = dict(body.series)
-        lines, unwritten = self._gather(OWN_FAMILIES, memory, series, format_)
+        unwritten: list[Unwritten] = []
+        gathered = [_gather(OWN_FAMILIES, view, memory, format_, unwritten) for view in self._views]
+        write(unwritten)
+        lines = _together(OWN_FAMILIES, gathered, series, format_)
+        unwritten.clear()
         process = Process(
             self._loaded_at, self._reloaded, self._state_bytes, series, self._folded(), self._book, self._stall
         )
@@ -202,7 +196,7 @@ class Page:
                 count += text.gather(rows, lines, unwritten)
             if not count:
                 del lines[place:]
-        write(unwritten, lines)
+        write(unwritten)
         by_library = openmetrics.generate_latest if openmetrics_ else exposition.generate_latest
         lines += [by_library(registry).removesuffix(b"# EOF\n") for registry in self._registries]
         if openmetrics_:
@@ -230,6 +224,34 @@ def _made_of(view: View) -> Hashable:
         sights.deployed_tasks,
         tuple((state.is_stale(view.now), state.last_success is None) for state in target.states.values()),
     )
+
+
+def _gather(
+    families: Iterable[Family], view: View, memory: _Memory, format_: Format, unwritten: list[Unwritten]
+) -> _Lines:
+    """What there is to say of a target at this instant, a list for each of `families`."""
+    texts = _Texts(memory, view, format_)
+    gathered: _Lines = []
+    for family in families:
+        lines: list[bytes] = []
+        texts.of(family).gather(family.rows(view), lines, unwritten)
+        gathered.append(lines)
+    return gathered
+
+
+def _together(
+    families: Iterable[Family], gathered: Sequence[_Lines], series: dict[str, int], format_: Format
+) -> list[bytes]:
+    """The lines of all targets, family by family; how many label sets each has is noted in `series`."""
+    together: list[bytes] = []
+    for number, family in enumerate(families):
+        count = sum([len(of_target[number]) for of_target in gathered])
+        if count:
+            series[family.full_name] = count
+            together.append(header(family.full_name, family.help, family.kind, openmetrics=format_.is_openmetrics))
+            for of_target in gathered:
+                together += of_target[number]
+    return together
 
 
 class _Texts:

@@ -61,7 +61,7 @@ class SeriesText:
             if known is not None and known[0] == value:
                 append(known[1])
             else:
-                unwritten.append((self, len(lines), labels, value))
+                unwritten.append((self, lines, len(lines), labels, value))
                 append(b"")
         # Series come and go: what is remembered must not outgrow what is shown.
         if len(kept) > 2 * count + _ROOM:
@@ -102,13 +102,13 @@ class SeriesText:
         return ",".join([*self._static_words, *own])
 
 
-Unwritten = tuple[SeriesText, int, tuple[str, ...], Value]
-"""A label set that has no text yet: whose it is, its place among the lines, and what it says."""
+Unwritten = tuple[SeriesText, list[bytes], int, tuple[str, ...], Value]
+"""A label set that has no text yet: whose it is, its place among which lines, and what it says."""
 
 
-def write(unwritten: Iterable[Unwritten], lines: list[bytes]) -> None:
+def write(unwritten: Iterable[Unwritten]) -> None:
     """Put the text of label sets into their places."""
-    for text, place, labels, value in unwritten:
+    for text, lines, place, labels, value in unwritten:
         lines[place] = text.line(labels, value)
 
 
