@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from npm_project import install
 
 AXE = Path(__file__).parent / "web" / "axe"
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 """As root, and in a container with little shared memory."""
+PATIENCE_MS = 60_000
+"""How long a busy machine may take for anything at all. Playwright's own five seconds are for idle ones."""
+expect.set_options(timeout=PATIENCE_MS)
 PHONE = {"width": 360, "height": 740}
 
 
@@ -33,7 +36,9 @@ def program(name: str) -> str:
 @asynccontextmanager
 async def open_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=program("chromium"), args=FLAGS, timeout=3 * PATIENCE_MS
+        )
         try:
             yield browser
         finally:
@@ -68,7 +73,7 @@ class Visit:
 async def visit(browser: Browser, url: str, **options: Any) -> AsyncIterator[Visit]:
     """A context of its own: no cookies, no cache of the others. What is wrong in its console is told at the end."""
     context: BrowserContext = await browser.new_context(**options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     try:
         one = Visit(await context.new_page(), url)
         one.page.on("console", lambda message: one.said.append(message.text) if message.type == "error" else None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
+
+from ports import free_ports
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
@@ -36,7 +37,5 @@ def require() -> Callable[[str], str]:
 @pytest.fixture
 def free_port() -> int:
     """A loopback port that was free a moment ago, for programs that cannot listen on port 0."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    (port,) = free_ports(1)
     return port

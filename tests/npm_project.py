@@ -19,7 +19,7 @@ def install(folder: Path, npm: str) -> None:
         if installed.exists() and installed.read_text() == lock:
             return
         done = subprocess.run(
-            [npm, "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, check=False, timeout=240
+            [npm, "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, check=False, timeout=600
         )
         if done.returncode != 0:
             shutil.rmtree(folder / "node_modules", ignore_errors=True)

@@ -25,7 +25,8 @@ from triggerdev_exporter.simulator.scenario import shop
 from triggerdev_exporter.sink import open_sink
 
 STORM_EVERY, STORM = 10 * MINUTE, 2 * MINUTE
-HISTORY_S = (2 * HOUR + STORM_EVERY - STORM) // SECOND - 15
+LOOKBACK = 2 * HOUR
+HISTORY_S = (LOOKBACK + STORM_EVERY - STORM) // SECOND - 15
 """Two hours and a bit, so that the next storm begins fifteen seconds after the start: one sees an alert soon."""
 #: Shorter than the daemon's own, so that something happens while one looks.
 INTERVALS = Intervals(
@@ -48,7 +49,7 @@ def demo_config(*, api_url: str, listen: Listen, state: Path, rules: Path) -> Co
                 secret_key=SecretStr("tr_prod_demo"),
                 intervals=INTERVALS,
                 quota=Quota(requests_per_minute=1500, share=1.0),
-                lookback=2 * HOUR,
+                lookback=LOOKBACK,
             ),
         ),
         state=state,

@@ -20,11 +20,12 @@ from urllib.parse import urlencode, urlsplit
 
 from story import BUCKETS, LOOKBACK, Series, difference, read_page
 from triggerdev_exporter.clock import SystemClock
+from triggerdev_exporter.demo import LOOKBACK as DEMO_LOOKBACK
 
 T = TypeVar("T")
 
 #: How long a busy machine may take for anything at all.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 KEY = "tr_prod_endtoend0123456789"
 #: The look-back makes these the page's own: it knows runs that were created before it, the truth's window does not.
 FOLDED = ("runs_by_version_finished_total",)
@@ -52,7 +53,7 @@ class Answer:
 def ask(url: str, *, method: str = "GET", body: object = None, **headers: str) -> Answer:
     """One request on a connection of its own; a `body` is sent as JSON. ``accept_encoding=`` is ``Accept-Encoding``."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -120,7 +121,7 @@ class Program:
     def evidence(self) -> str:
         return f"\n── {self.name}, stdout\n{self.stdout[-1500:]}\n── {self.name}, stderr\n{self.stderr[-3000:]}"
 
-    def end(self, how: signal.Signals = signal.SIGTERM, *, within: float = 10.0) -> int:
+    def end(self, how: signal.Signals = signal.SIGTERM, *, within: float = PATIENCE_S) -> int:
         """Send the signal; the exit code, which must come in time."""
         self.process.send_signal(how)
         try:
@@ -134,6 +135,8 @@ class Simulator(Program):
     """A simulated Trigger.dev with its control API."""
 
     url: str = ""
+    lookback: int = LOOKBACK
+    """How far back the daemon that watches it looks, in ms."""
 
     def _control(self, what: str, body: object = None) -> Any:
         answer = ask(f"{self.url}/_sim/{what}", method="GET" if body is None else "POST", body=body)
@@ -156,7 +159,8 @@ class Simulator(Program):
         bounds = {
             f"buckets_{name}": ",".join(map(str, getattr(BUCKETS, name))) for name in ("wait", "duration", "batch")
         }
-        families = self._control("truth?" + urlencode({"since": birth, "lookback": LOOKBACK, **bounds}))["families"]
+        wish = urlencode({"since": birth, "lookback": self.lookback, **bounds})
+        families = self._control(f"truth?{wish}")["families"]
         told = {(n, frozenset(labels.items())): value for n, samples in families.items() for labels, value in samples}
         return told, tuple(families)
 
@@ -223,7 +227,7 @@ def stop_the_clock_and_compare(simulator: Simulator, daemon: Daemon) -> None:
         # A little over a minute, so that what is asked once a minute is asked at this very instant.
         simulator.clock(freeze=True, advance=61)
         try:
-            wait_until(is_true, "the page equals the truth", daemon, simulator, within=8, every=0.25)
+            wait_until(is_true, "the page equals the truth", daemon, simulator, within=20, every=0.25)
         except AssertionError as error:
             trouble = error
         else:
@@ -333,9 +337,16 @@ class Stage:
     def demo(self, *options: str) -> tuple[Daemon, Simulator]:
         """The demo as a daemon, and the simulator inside it: one process under two names."""
         daemon = self.ours(Daemon, "demo", "demo", "--listen", "127.0.0.1:0", *options)
-        said = wait_until(lambda: re.search(r"The API +(\S+)", daemon.stdout), "the demo greets", daemon)
-        daemon.url = re.search(r"Metrics +(\S+)/metrics", daemon.stdout)[1]  # type: ignore[index]  # the line above
-        return daemon, Simulator("demo's simulator", daemon.process, daemon.out, daemon.err, said[1])
+        # By its last words: a file that is being written may end anywhere before them.
+        wait_until(lambda: "Ctrl-C ends it.\n" in daemon.stdout, "the demo greets", daemon)
+        url, api = (
+            re.search(pattern, daemon.stdout)[1]  # type: ignore[index]  # the greeting is there as a whole
+            for pattern in (r"Metrics +(\S+)/metrics", r"The API +(\S+)")
+        )
+        daemon.url = url
+        return daemon, Simulator(
+            "demo's simulator", daemon.process, daemon.out, daemon.err, url=api, lookback=DEMO_LOOKBACK
+        )
 
 
 _COLLECTORS = ("runs", "queues", "batches", "schedules", "deployments", "waitpoints")
@@ -358,4 +369,4 @@ def stage_in(folder: Path) -> Iterator[Stage]:
                 process.wait(3)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE_S)

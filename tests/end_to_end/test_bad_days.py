@@ -146,11 +146,11 @@ def test_an_api_that_goes_away_and_comes_back(stage: Stage) -> None:
 
 def test_sigterm_while_requests_hang(stage: Stage) -> None:
     simulator = stage.simulate("--history", "1m")
-    simulator.faults(endpoints={"runs": {"latency_s": 30.0}})
+    simulator.faults(endpoints={"runs": {"latency_s": 600.0}})
     daemon = stage.watch(simulator)
     wait_until(lambda: simulator.counts().get("runs"), "a request hangs", daemon, simulator)
     assert daemon.value("up") == 1
-    assert daemon.end(signal.SIGTERM, within=10) == 0
+    assert daemon.end(signal.SIGTERM, within=20) == 0
     assert "Traceback" not in daemon.stderr
     assert "Warning" not in daemon.stderr
 
@@ -160,15 +160,15 @@ def test_sigterm_while_a_lookback_is_read(stage: Stage) -> None:
     daemon = stage.watch(simulator)
     wait_until(lambda: simulator.counts().get("runs", 0) > 5, "the look-back is being read", daemon, simulator)
     assert ask(f"{daemon.url}/-/ready").status == 503
-    assert daemon.end(signal.SIGTERM, within=10) == 0
+    assert daemon.end(signal.SIGTERM, within=20) == 0
     assert "Traceback" not in daemon.stderr
 
 
 def test_a_second_signal_ends_it_at_once(stage: Stage) -> None:
     simulator = stage.simulate("--history", "1m")
-    simulator.faults(endpoints={"runs": {"latency_s": 30.0}})
+    simulator.faults(endpoints={"runs": {"latency_s": 600.0}})
     daemon = stage.watch(simulator)
     wait_until(lambda: simulator.counts().get("runs"), "a request hangs", daemon, simulator)
+    # Two kinds, since two of one kind may become one, and with nothing between: what hangs is given two seconds only.
     daemon.process.send_signal(signal.SIGINT)
-    wait_until(lambda: daemon.events("stopping"), "it is stopping", daemon)
-    assert daemon.end(signal.SIGINT, within=2) == 130
+    assert daemon.end(signal.SIGTERM) == 130

@@ -22,12 +22,19 @@ SHOWN = (
     "deployment_current_info",
 )
 SHOWN += ("waitpoint_tokens_open", "runs_finished_total", "task_info", "target_info", "up")
+ERROR = "PaymentError: card was declined"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 def shows(daemon: Daemon, *names: str) -> bool:
     found = {name for name, _ in daemon.page()}
     return found.issuperset(f"triggerdev_{name}" for name in names)
+
+
+def slack_messages(daemon: Daemon) -> list[str]:
+    """What Slack was told of the failing task, whole messages only."""
+    found = daemon.stdout.split("[FIRING, critical] TaskFailureRateHigh in demo")[1:]
+    return [message.partition("└")[0] for message in found if "└" in message]
 
 
 def assert_it_ends_cleanly(stage: Stage, daemon: Daemon, how: signal.Signals) -> None:
@@ -92,7 +99,7 @@ def test_the_greeting_is_true(stage: Stage) -> None:
     queues = ask(f"{simulator.url}/api/v1/queues", authorization="Bearer tr_dev_whatever")
     assert queues.status == 200
     assert queues.json["data"]
-    wait_until(lambda: shows(daemon, *SHOWN), "a minute is enough to see everything", daemon)
+    wait_until(lambda: shows(daemon, *SHOWN), "a minute is enough to see everything", daemon, within=60)
     wait_until(daemon.is_ready, "it is ready", daemon)
     assert_it_ends_cleanly(stage, daemon, signal.SIGINT)
 
@@ -118,19 +125,26 @@ def test_a_failing_task_is_told_from_pending_to_resolved(stage: Stage) -> None:
             for (name, labels), count in daemon.page().items()
             if name == "triggerdev_alerts" and ("alertname", "TaskFailureRateHigh") in labels and count
         )
-        return "[RESOLVED] TaskFailureRateHigh in demo" in daemon.stdout
+        # All of it: what a busy machine kept us from seeing of one storm, another storm shows half a minute later. A
+        # message does not wait for errors that are looked up too slowly, either.
+        return (
+            "firing" in states
+            and any(ERROR in message for message in slack_messages(daemon))
+            and '"type": "alert.resolved"' in daemon.stdout
+        )
 
-    wait_until(is_over, "the alert fires and is resolved", daemon, within=60)
-    assert "firing" in states
+    wait_until(is_over, "the alert fires, with its error, and is resolved", daemon, within=180)
 
-    told = re.findall(r"(an alert [a-z ]+?) alertname=TaskFailureRateHigh .* reason=(\w+)", daemon.stderr)
+    # Of one task: the rule is about all of them, and others fail too.
+    about = r"alertname=TaskFailureRateHigh .*task=charge-card\S* reason=(\w+)"
+    told = re.findall(rf"(an alert [a-z ]+?) {about}", daemon.stderr)
     fires = told.index(("an alert fires", "condition_met"))
     assert told[fires - 1] == ("an alert is pending", "condition_met")
     assert told[fires + 1] == ("an alert is resolved", "condition_cleared")
 
-    slack = daemon.stdout.partition("[FIRING, critical] TaskFailureRateHigh in demo")[2].partition("└")[0]
+    assert "[RESOLVED] TaskFailureRateHigh in demo" in daemon.stdout
+    slack = next(message for message in slack_messages(daemon) if ERROR in message)
     assert "charge-card fails:" in slack
-    assert "PaymentError: card was declined" in slack
     assert re.search(r"run_\w+ \(http://127\.0\.0\.1:\d+/\S+\) (FAILED|CRASHED)", slack)
     assert "triggerdev-exporter silence add alertname=TaskFailureRateHigh target=demo task=charge-card" in slack
     for kind in ("alert.firing", "alert.resolved"):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 from end_to_end.person import open_person
 from end_to_end.processes import Program, Stage, ask, wait_until
+from ports import free_ports
 
 COMPOSE = Path(__file__).parents[2] / "grafana" / "compose"
 RULES = """\
@@ -27,16 +27,6 @@ groups:
         severity: warning
         annotations: {summary: "{{ queue }} is paused", runbook: alerts/runbooks/QueuePaused.md}
 """
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def configure(folder: Path, *, exporter: str, alertmanager: int, person: str) -> None:
@@ -101,7 +91,7 @@ async def test_an_alert_reaches_a_person_by_way_of_prometheus(
         configure(tmp_path, exporter=exporter, alertmanager=alertmanager, person=person.url)
         await asyncio.to_thread(start, stage, require, tmp_path, prometheus, alertmanager)
         await asyncio.to_thread(
-            wait_until, lambda: person.messages, "somebody is told", *stage.programs, within=60, every=0.2
+            wait_until, lambda: person.messages, "somebody is told", *stage.programs, within=120, every=0.2
         )
     message = person.messages[0]
     (alert,) = message["alerts"]

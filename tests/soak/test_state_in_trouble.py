@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.processes import Daemon, Simulator, ask, stop_the_clock_and_compare, wait_until
+from end_to_end.processes import PATIENCE_S, Daemon, Simulator, ask, stop_the_clock_and_compare, wait_until
 from soak.kills import Plan, Playground
 from soak.state_file import beside, look
 
@@ -83,7 +83,7 @@ def with_mounts() -> Callable[[str, list[str]], list[str]]:
     for options in (["--mount"], ["--mount", "--map-root-user"]):
         start = [shutil.which("unshare") or "unshare", *options, "sh", "-c"]
         try:
-            subprocess.run([*start, probe, "/tmp", "true"], check=True, capture_output=True, timeout=10)
+            subprocess.run([*start, probe, "/tmp", "true"], check=True, capture_output=True, timeout=PATIENCE_S)
         except (OSError, subprocess.SubprocessError):
             continue
         return lambda script, command: [*start, f'{script} && exec "$@"', "sh", *command]
@@ -126,7 +126,7 @@ def test_a_full_disk(ground: Playground, tmp_path: Path, with_mounts: Callable[[
         assert_recovers(daemon, simulator)
     finally:
         daemon.process.kill()
-        daemon.process.wait(10)
+        daemon.process.wait(PATIENCE_S)
 
 
 #: The whole folder, and only the file in it.
@@ -147,10 +147,10 @@ def test_a_read_only_state_is_refused_with_the_remedy(
     for script in READ_ONLY:
         refused = ground.stage.start(Daemon, "run", with_mounts(script, RUN))
         try:
-            assert refused.process.wait(20) == 1
+            assert refused.process.wait(PATIENCE_S) == 1
         finally:
             refused.process.kill()
-            refused.process.wait(10)
+            refused.process.wait(PATIENCE_S)
         assert "state.db" in refused.stderr
         assert "writable" in refused.stderr
         assert "`state:`" in refused.stderr
@@ -167,7 +167,7 @@ def test_a_second_daemon_is_told_who_the_first_is_and_the_first_goes_on(ground: 
     first = ground.run()
     counting(first, simulator)
     second = ground.start()
-    assert second.process.wait(20) == 1
+    assert second.process.wait(PATIENCE_S) == 1
     assert f"in use by process {first.process.pid} on " in second.stderr
     assert "Traceback" not in second.stderr
     counting(first, simulator)
