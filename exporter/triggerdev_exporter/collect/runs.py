@@ -1,13 +1,15 @@
 """Runs: the newest, the open ones, how those that left ended, and what was missed while we were away.
 
 One step, in this order: read the open set; walk from the newest run down to what is covered; settle the runs that are
-no longer open; go on with the past; enrich. Each page is committed by itself, so an error ends the step and costs
-nothing that was read. What a page changes is decided in `ledger/`; here is only who is asked, in which order, and when
-to stop.
+no longer open; go on with the past; enrich. Pages are committed as they come, a few at a time, so an error ends the
+step and costs nothing that was read. What a page changes is decided in `ledger/`; here is only who is asked, in which
+order, and when to stop.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -103,14 +105,15 @@ class RunsCollector:
 
     async def _list_open(self, dialect: Dialect, journal: Journal, since: Instant, now: Instant) -> int:
         count = 0
-        async for page in pages(
-            self._target.client,
-            lambda cursor: dialect.runs(created_from=max(since, cover.EARLIEST), only_open=True, cursor=cursor),
-            lambda run: run.id,
-            Priority.HEAD,
-        ):
-            count += len(page)
-            await self._intake.take_in(journal, page, now)
+        async with self._intake.together(journal, now):
+            async for page in pages(
+                self._target.client,
+                lambda cursor: dialect.runs(created_from=max(since, cover.EARLIEST), only_open=True, cursor=cursor),
+                lambda run: run.id,
+                Priority.HEAD,
+            ):
+                count += len(page)
+                await self._intake.add(journal, page, now)
         return count
 
     # -- the newest runs -------------------------------------------------------------------------------------------
@@ -134,24 +137,34 @@ class RunsCollector:
         """Read up to `most` pages of `walk`; how many were read."""
         guard = CursorGuard()
         read = 0
-        while walk is not None and read < most:
-            page = await self._target.client.fetch(
-                dialect.runs(created_from=max(walk.floor, cover.EARLIEST), cursor=walk.cursor), priority
-            )
-            read += 1
-            if walk.gap is None and not page.items and page.next is None:
-                await self._believe_empty(dialect, journal)
-            if walk.gap is not None and walk.cursor is not None and _restarted(walk.gap, page):
-                await self._drop_cursor(journal, walk.gap, now)
-                raise CursorBroken("runs: the server no longer knows our cursor; that part is read again from the top")
-            walk = await self._commit_page(journal, walk, page, now)
-            try:
-                guard.passed("runs", frozenset(run.id for run in page.items), page.next)
-            except CursorBroken:
-                # Nor is the cursor worth anything to the next step.
-                if walk is not None and walk.gap is not None:
+        # Ahead of what is on disk by the pages that wait to be committed.
+        coverage = _coverage(journal)
+        async with self._intake.together(journal, now):
+            while walk is not None and read < most:
+                if not self._target.client.allowance(priority):
+                    await self._intake.flush(journal, now)
+                page = await self._target.client.fetch(
+                    dialect.runs(created_from=max(walk.floor, cover.EARLIEST), cursor=walk.cursor), priority
+                )
+                read += 1
+                if walk.gap is None and not page.items and page.next is None:
+                    await self._believe_empty(dialect, journal)
+                    coverage = _coverage(journal)
+                if walk.gap is not None and walk.cursor is not None and _restarted(walk.gap, page):
                     await self._drop_cursor(journal, walk.gap, now)
-                raise
+                    raise CursorBroken(
+                        "runs: the server no longer knows our cursor; that part is read again from the top"
+                    )
+                move = partial(_moved, walk=walk, page=page, now=now)
+                coverage, walk = move(coverage)
+                await self._intake.add(journal, page.items, now, partial(_move, move))
+                try:
+                    guard.passed("runs", frozenset(run.id for run in page.items), page.next)
+                except CursorBroken:
+                    # Nor is the cursor worth anything to the next step.
+                    if walk is not None and walk.gap is not None:
+                        await self._drop_cursor(journal, walk.gap, now)
+                    raise
         return read
 
     async def _believe_empty(self, dialect: Dialect, journal: Journal) -> None:
@@ -171,30 +184,6 @@ class RunsCollector:
             await self._set_coverage(journal, newest_id=None)
             return
         raise Truncated(f"runs: the list is empty, but {newest} exists; the view behind the list is blank")
-
-    async def _commit_page(
-        self, journal: Journal, walk: cover.Walk, page: Page[Run], now: Instant
-    ) -> cover.Walk | None:
-        created = [run.created_at for run in page.items]
-        top = max(page.items, key=lambda run: run.created_at, default=None)
-        going_on: cover.Walk | None = None
-
-        def move(draft: Draft) -> None:
-            nonlocal going_on
-            moved, going_on = cover.after_page(
-                draft.coverage(),
-                walk,
-                oldest=min(created, default=None),
-                newest=max(created, default=None),
-                cursor=page.next,
-                now=now,
-            )
-            if top is not None and top.created_at == moved.newest:
-                moved = msgspec.structs.replace(moved, newest_id=top.id)
-            draft.put(Kind.COVERAGE, "", moved)
-
-        await self._intake.take_in(journal, page.items, now, move)
-        return going_on
 
     # -- how runs ended that are no longer open ----------------------------------------------------------------------
 
@@ -226,6 +215,9 @@ class RunsCollector:
             return
 
     async def _drop_cursor(self, journal: Journal, gap: Gap, now: Instant) -> None:
+        # The gap is what it is with the pages that wait.
+        await self._intake.flush(journal, now)
+
         def decide(draft: Draft) -> None:
             draft.put(Kind.COVERAGE, "", cover.without_cursor(draft.coverage(), gap, now))
 
@@ -267,6 +259,28 @@ class RunsCollector:
 def _coverage(journal: Journal) -> Coverage:
     found = journal.ledger.coverage
     return found if found is not None else Coverage(tail=journal.ledger.birth)
+
+
+def _moved(
+    coverage: Coverage, *, walk: cover.Walk, page: Page[Run], now: Instant
+) -> tuple[Coverage, cover.Walk | None]:
+    """Coverage with a page of `walk`, and how the walk goes on."""
+    top = max(page.items, key=lambda run: run.created_at, default=None)
+    moved, going_on = cover.after_page(
+        coverage,
+        walk,
+        oldest=min([run.created_at for run in page.items], default=None),
+        newest=None if top is None else top.created_at,
+        cursor=page.next,
+        now=now,
+    )
+    if top is not None and top.created_at == moved.newest:
+        moved = msgspec.structs.replace(moved, newest_id=top.id)
+    return moved, going_on
+
+
+def _move(move: Callable[[Coverage], tuple[Coverage, cover.Walk | None]], draft: Draft) -> None:
+    draft.put(Kind.COVERAGE, "", move(draft.coverage())[0])
 
 
 def _read_from(coverage: Coverage, now: Instant) -> Instant:

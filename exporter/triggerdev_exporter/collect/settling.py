@@ -67,17 +67,18 @@ class Settler:
             return
         floor = max(runs[departed[best - 1]].created_at, cover.EARLIEST)
         read = 0
-        async for page in pages(
-            self._target.client,
-            lambda cursor: dialect.runs(created_from=floor, cursor=cursor),
-            lambda run: run.id,
-            Priority.SETTLE,
-        ):
-            await self._intake.take_in(journal, page, now)
-            read += 1
-            if read >= best - gain + 1:
-                # The estimate was wrong; the rest is asked for one by one.
-                return
+        async with self._intake.together(journal, now):
+            async for page in pages(
+                self._target.client,
+                lambda cursor: dialect.runs(created_from=floor, cursor=cursor),
+                lambda run: run.id,
+                Priority.SETTLE,
+            ):
+                await self._intake.add(journal, page, now)
+                read += 1
+                if read >= best - gain + 1:
+                    # The estimate was wrong; the rest is asked for one by one.
+                    return
 
     async def _settle_one(self, dialect: Dialect, journal: Journal, run_id: str, now: Instant) -> None:
         try:

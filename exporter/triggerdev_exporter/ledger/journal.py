@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -29,17 +29,25 @@ class Journal:
         self._turn = asyncio.Lock()
 
     async def write(
-        self, decide: Callable[[Draft], None], *, lookup: Sequence[int] = (), spans: Sequence[str] = ()
+        self,
+        *decisions: Callable[[Draft], None],
+        lookup: Sequence[int] = (),
+        spans: Sequence[str] = (),
+        pause: Callable[[], Awaitable[None]] | None = None,
     ) -> News:
-        """Let `decide` fill a draft and make it true: first on disk, then in memory.
+        """Let `decisions` fill a draft, one after the other, and make it true: first on disk, then in memory.
 
-        `lookup` are the id hashes that `decide` may ask about, `spans` the runs and batches whose waiting rows it may.
+        `lookup` are the id hashes that they may ask about, `spans` the runs and batches whose waiting rows they may.
+        Between two of them there is a `pause`, for who shares the event loop: nobody else writes meanwhile.
         Raises `StateError`, and then nothing has changed.
         """
         async with self._turn:
             waiting = await self._store.spans(self.target, spans) if self.ledger.waiting_spans else {}
             draft = Draft(self.ledger, await self._store.settled(self.target, lookup), waiting)
-            decide(draft)
+            for place, decide in enumerate(decisions):
+                if place and pause is not None:
+                    await pause()
+                decide(draft)
             if draft.news:
                 # Cancelled in the middle, the commit may still have happened: then memory is behind, never ahead,
                 # and the process is about to end.

@@ -126,6 +126,8 @@ class Draft:
         self._spans = spans or {}
         self._new_series: Counter[str] = Counter()
         self._new_tasks = 0
+        # As they are now: rules may be loaded anew while a draft pauses.
+        self._needs = ledger.strips.needs
         self._kept: dict[Family, list[tuple[Strip, int]]] = {}
         self.news = News()
 
@@ -264,7 +266,7 @@ class Draft:
         coverage = self.get(Kind.COVERAGE, "", Coverage)
         if coverage is None:
             return
-        needs = self._ledger.strips.needs
+        needs = self._needs
         # A version that keeps no strips wrote in between: what it counted is not in the cells.
         trusted = coverage.has_strips
         if not trusted:
