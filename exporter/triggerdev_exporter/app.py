@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random
+from urllib.request import getproxies
 
 import aiohttp
 
@@ -99,8 +100,9 @@ async def open_client(
     config: TargetConfig, clock: Clock, *, deadline_s: float = 30.0, meter: ApiMeter | None = None
 ) -> AsyncIterator[Client]:
     """One target's client alone, for commands that read the API and keep no state."""
-    # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next.
-    async with aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    # A proxy set in the environment is honoured; cookies of one answer mean nothing to the next. Where there is none,
+    # aiohttp need not look for one, in a thread, before each request.
+    async with aiohttp.ClientSession(trust_env=bool(getproxies()), cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield _client(config, session, clock, deadline_s, meter or ApiMeter())
 
 

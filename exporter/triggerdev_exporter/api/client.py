@@ -156,7 +156,8 @@ class Client:
         code = str(outcome.status) if isinstance(outcome, Answer) else outcome.reason
         # Any answer but 401 means that we got through and the key was accepted, even one whose body was of no use.
         self._meter.request(call.endpoint, code, seconds, up=outcome.status not in (None, 401))
-        log.debug("%s %s: %s in %.3f s", call.endpoint, redact_url(self._base_url + call.path), code, seconds)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s: %s in %.3f s", call.endpoint, redact_url(self._base_url + call.path), code, seconds)
         return outcome
 
     async def _send(self, call: Call[T]) -> Answer | ApiError:

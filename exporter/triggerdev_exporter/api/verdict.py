@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from random import Random
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -152,6 +153,7 @@ def number(text: str | None) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
+@lru_cache(maxsize=16)  # many answers come within a second
 def http_date(text: str | None) -> Instant | None:
     """A header's date as an instant, or ``None`` for anything else."""
     try:
