@@ -16,7 +16,7 @@ import msgspec
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.errors import ApiError
 from triggerdev_exporter.ledger import coverage as cover
-from triggerdev_exporter.ledger.facts import Kind
+from triggerdev_exporter.ledger.facts import Coverage, Kind
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.news import Draft, News, hashes
 from triggerdev_exporter.ledger.run_news import sight
@@ -112,8 +112,8 @@ class Intake:
 
     def _decide(self, sheet: _Sheet, now: Instant, draft: Draft) -> None:
         self._check_environment(draft, sheet.runs)
-        self._measure_lateness(draft, sheet.runs)
-        sight(draft, sheet.runs, now=now, count_tests=self._target.config.test_runs)
+        new = sight(draft, sheet.runs, now=now, count_tests=self._target.config.test_runs)
+        self._measure_lateness(draft.coverage(), new)
         follow_batches(draft, sheet.batches)
         if sheet.also is not None:
             sheet.also(draft)
@@ -126,11 +126,8 @@ class Intake:
             known = msgspec.structs.replace(coverage, environment_id=told.environment_id, environment=told.environment)
             draft.put(Kind.COVERAGE, "", known)
 
-    def _measure_lateness(self, draft: Draft, runs: Sequence[Run]) -> None:
-        coverage = draft.coverage()
-        for run in runs:
-            if draft.run(run.id) is not None or draft.marks(Kind.RUN, run.id) is not None:
-                continue
-            self.new_runs += 1
+    def _measure_lateness(self, coverage: Coverage, new: Sequence[Run]) -> None:
+        self.new_runs += len(new)
+        for run in new:
             if cover.is_covered(coverage, run.created_at):
                 self.lateness = max(self.lateness, coverage.walked_at - run.created_at)

@@ -90,6 +90,8 @@ class Ledger:
         self.trees.grow(news.trees)
         for (series, cell), exemplar in news.exemplars.items():
             self.exemplars.put(series, cell, exemplar, of=len(self.limits.bounds[series[0]]) + 1)
+        for (task, version), created_at in news.succeeded.items():
+            self.recent.saw(task, version, created_at, succeeded=True)
         for ended in news.ended:
             self.recent.add(ended)
         self.waiting_spans += news.more_spans

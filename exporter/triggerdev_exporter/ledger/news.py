@@ -100,7 +100,9 @@ class News:
     exemplars: dict[Place, Exemplar] = field(default_factory=dict)
     """Never on disk."""
     ended: list[Ended] = field(default_factory=list)
-    """For those who look into an alert. Never on disk."""
+    """Those that did not succeed, for who looks into an alert. Never on disk."""
+    succeeded: dict[tuple[str, str], Instant] = field(default_factory=dict)
+    """By task and version, when the first run was created of those that succeeded. Never on disk."""
     spans: dict[str, SpanRow | None] = field(default_factory=dict)
     """By id of the run or batch, rows whose spans wait to be exported; ``None``: waits no more."""
     trees: Counter[str] = field(default_factory=Counter)
@@ -130,17 +132,17 @@ class Draft:
         self._needs = ledger.strips.needs
         self._kept: dict[Family, list[tuple[Strip, int]]] = {}
         self.news = News()
-
-    @property
-    def birth(self) -> Instant:
-        return self._ledger.birth
+        # Each run asks for these several times.
+        self.birth: Instant = ledger.birth
+        self._facts = self.news.facts
+        self._counts = self.news.counts
 
     def get(self, kind: Kind, key: str, as_type: type[F]) -> F | None:
         """The fact as it will be after this draft."""
         place = (kind, key)
-        if place in self.news.facts:
-            return cast("F | None", self.news.facts[place])
-        return cast("F | None", self._ledger.facts[kind].get(key))
+        if place in self._facts:
+            return self._facts[place]  # type: ignore[return-value]  # what stands under a kind is of its type
+        return self._ledger.facts[kind].get(key)  # type: ignore[return-value]  # as above
 
     def run(self, run_id: str) -> OpenRun | None:
         return self.get(Kind.RUN, run_id, OpenRun)
@@ -216,12 +218,14 @@ class Draft:
 
     def count(self, family: str, labels: Labels, by: int = 1) -> None:
         """Add `by` to a counter. In a family by task (its first label), one over the budget is ``__other__``'s."""
-        counts = self.news.counts
+        counts = self._counts
         place = (family, labels)
         # What this draft counts already is within the budget.
-        if place not in counts:
+        if place in counts:
+            counts[place] += by
+        else:
             place = self._within_budget(family, labels)
-        counts[place] = counts.get(place, 0) + by
+            counts[place] = counts.get(place, 0) + by
 
     def total(self, family: str, labels: Labels) -> int:
         place = (family, labels)
@@ -231,7 +235,7 @@ class Draft:
     def has(self, family: str, labels: Labels) -> bool:
         """Whether that counter exists, or will after this draft."""
         place = (family, labels)
-        return place in self.news.counts or (self._ledger.has(place) and place not in self.news.folded)
+        return place in self._counts or (self._ledger.has(place) and place not in self.news.folded)
 
     def series(self, family: str) -> set[Labels]:
         """Label values of a counter family, with those that this draft adds."""
@@ -248,15 +252,18 @@ class Draft:
         if value:
             self.count(family, into, value)
 
-    def observe(self, family: str, labels: Labels, value_ms: int) -> None:
-        """Add a value to a histogram, within the same budget as `count`."""
-        histogram = self.news.timings.get((family, labels))
+    def observe(self, family: str, labels: Labels, value_ms: int, run_id: str = "", now: Instant = 0) -> None:
+        """Add a value to a histogram, within the same budget as `count`; a run that is named may stand beside it."""
+        series = (family, labels)
+        histogram = self.news.timings.get(series)
         if histogram is None:
-            place = self._within_budget(family, labels)
-            histogram = self.news.timings.get(place)
+            series = self._within_budget(family, labels)
+            histogram = self.news.timings.get(series)
             if histogram is None:
-                histogram = self.news.timings[place] = Histogram(self._ledger.limits.bounds[family])
-        histogram.observe(value_ms)
+                histogram = self.news.timings[series] = Histogram(self._ledger.limits.bounds[family])
+        cell = histogram.observe(value_ms)
+        if run_id:
+            self._exemplify((series, cell), Exemplar(run_id, value_ms, now))
 
     def keep_strips(self, now: Instant) -> None:
         """Begin to keep what loaded rules ask for, and end what none asks for. Before it, `note` does nothing.
@@ -293,6 +300,11 @@ class Draft:
             return self.birth if family is Family.BATCHES else coverage.tail
         # Scheduled runs are listed before their createdAt.
         return max(now, coverage.newest or 0) if family is Family.TRIGGERED else now
+
+    @property
+    def keeps_strips(self) -> bool:
+        """Whether any strip is kept at all."""
+        return bool(self._kept)
 
     def keeps(self, family: Family) -> bool:
         """Whether any strip wants to know what happens in `family`."""
@@ -380,9 +392,18 @@ class Draft:
         series = (family, labels)
         if series not in self.news.timings and not self._ledger.has(series):
             series = (family, (OTHER, *labels[1:]))
-        cell = bisect_left(self._ledger.limits.bounds[family], exemplar.value)
-        if is_better(exemplar, self.news.exemplars.get((series, cell)) or self._ledger.exemplars.get(series, cell)):
-            self.news.exemplars[series, cell] = exemplar
+        self._exemplify((series, bisect_left(self._ledger.limits.bounds[family], exemplar.value)), exemplar)
+
+    def _exemplify(self, place: Place, exemplar: Exemplar) -> None:
+        here = self.news.exemplars
+        if is_better(exemplar, here.get(place) or self._ledger.exemplars.get(*place)):
+            here[place] = exemplar
+
+    def succeeded(self, task: str, version: str, created_at: Instant) -> None:
+        """A run of that version of a task ended well."""
+        versions = self.news.succeeded
+        place = (task, version)
+        versions[place] = min(versions.get(place, created_at), created_at)
 
     @property
     def spans(self) -> Policy | None:

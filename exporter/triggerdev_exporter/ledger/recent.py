@@ -53,20 +53,29 @@ class Recent:
         self._tasks: dict[str, _OfTask] = {}
 
     def add(self, run: Ended) -> None:
-        mine = self._tasks.pop(run.task, None) or _OfTask()
-        # Tasks in which something happened come last; the first ones are forgotten first.
-        self._tasks[run.task] = mine
-        while len(self._tasks) > KEPT_TASKS:
-            del self._tasks[next(iter(self._tasks))]
         if not run.is_success:
+            mine = self._of(run.task)
             insort(mine.unsuccessful, run)
             del mine.unsuccessful[:-KEPT_RUNS]
-        seen = mine.versions.setdefault(run.version, VersionSight(run.created_at))
-        seen.first_created = min(seen.first_created, run.created_at)
-        seen.succeeded = seen.succeeded or run.is_success
+        self.saw(run.task, run.version, run.created_at, succeeded=run.is_success)
+
+    def saw(self, task: str, version: str, created_at: Instant, *, succeeded: bool) -> None:
+        """A run of that version of a task ended that was created at that time, and none before it."""
+        mine = self._of(task)
+        seen = mine.versions.setdefault(version, VersionSight(created_at))
+        seen.first_created = min(seen.first_created, created_at)
+        seen.succeeded = seen.succeeded or succeeded
         if len(mine.versions) > KEPT_VERSIONS:
             oldest = min(mine.versions, key=lambda version: mine.versions[version].first_created)
             del mine.versions[oldest]
+
+    def _of(self, task: str) -> _OfTask:
+        mine = self._tasks.pop(task, None) or _OfTask()
+        # Tasks in which something happened come last; the first ones are forgotten first.
+        self._tasks[task] = mine
+        while len(self._tasks) > KEPT_TASKS:
+            del self._tasks[next(iter(self._tasks))]
+        return mine
 
     def unsuccessful(self) -> Iterator[Ended]:
         """Runs that did not succeed, task by task."""

@@ -8,12 +8,12 @@ it, a run that ended is remembered by the hash of its id.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
-from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
 from triggerdev_exporter.ledger.limits import OTHER
 from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft, Noted
@@ -34,36 +34,100 @@ VANISH_AFTER = 3
 """Looks that must fail in a row before a run, batch or token counts as gone."""
 
 
-def sight(draft: Draft, runs: Iterable[Run], *, now: Instant, count_tests: bool) -> None:
-    """Take in `runs` as seen at `now` (server time). Order and repetition do not change the result."""
+class _End(NamedTuple):
+    """What a terminal status means, as what is counted by."""
+
+    status: str
+    outcome: Outcome
+    label: str
+    """The outcome as a label value."""
+    sub: int
+    """Its number in the cells of strips."""
+
+
+_ENDS = {
+    status: _End(status.value, outcome, outcome.value, ENDED.index(status.value))
+    for status, outcome in OUTCOMES.items()
+}
+
+
+def sight(draft: Draft, runs: Iterable[Run], *, now: Instant, count_tests: bool) -> list[Run]:
+    """Take in `runs` as seen at `now` (server time); those that were never seen before.
+
+    Order and repetition do not change the result.
+    """
     draft.keep_strips(now)
-    for run in runs:
-        _sight_of_one(draft, run, now, count_tests)
+    return [run for run in runs if _sight_of_one(draft, run, now, count_tests)]
 
 
-def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> None:
+def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> bool:
+    """Whether it was never seen before."""
+    end = _ENDS.get(run.status)
     before = draft.run(run.id)
     if before is None:
         marks = draft.marks(Kind.RUN, run.id)
         if marks is not None:
             _seen_after_its_end(draft, run, marks, now)
-            return
-        if run.status not in OPEN and _too_late(draft, run, now):
+            return False
+        if end is not None and _too_late(draft, run, now):
             draft.notice("too_late", f"{run.id} of task {run.task} was created more than 7 days ago and first seen now")
             draft.settle(Kind.RUN, run.id, until=now + HORIZON)
-            return
+            return True
     apart = run.is_test and not count_tests
     started_at = run.started_at
     if started_at is None and before is not None:
         started_at = before.started_at
+    if draft.keeps_strips:
+        _note_sight(draft, run, before, started_at, apart)
     start_counted = before is not None and before.start_counted
-    about = About(
+    if not apart:
+        _remember_task(draft, run, is_open=end is None)
+        if before is None:
+            if run.created_at >= draft.birth:
+                draft.count("runs_triggered_total", (run.task,))
+            _fill_slot(draft, run)
+        if started_at is not None and started_at >= draft.birth and not start_counted:
+            draft.count("runs_started_total", (run.task,))
+            start_counted = True
+
+    if end is not None:
+        _end(draft, run, before, started_at, end, apart, now)
+        return before is None
+    draft.put(
+        Kind.RUN,
+        run.id,
+        OpenRun(
+            task=run.task,
+            status=run.status,
+            created_at=run.created_at,
+            started_at=started_at,
+            delayed_until=run.delayed_until,
+            version=run.version,
+            is_test=apart,
+            start_counted=start_counted,
+            queue=None if before is None else before.queue,
+            batch_id=run.batch_id or (None if before is None else before.batch_id),
+            attempts=run.attempts or (None if before is None else before.attempts),
+            parent_id=None if before is None else before.parent_id,
+            root_id=None if before is None else before.root_id,
+            traceparent=run.traceparent,
+        ),
+    )
+    return before is None
+
+
+def _about(run: Run, before: OpenRun | None, apart: bool) -> About:
+    return About(
         task=run.task,
         queue=None if before is None else before.queue,
         version=run.version or "",
         tags=run.tags,
         is_test=apart,
     )
+
+
+def _note_sight(draft: Draft, run: Run, before: OpenRun | None, started_at: Instant | None, apart: bool) -> None:
+    about = _about(run, before, apart)
     if before is None:
         draft.note(Family.TRIGGERED, run.created_at, about, 0, run_id=run.id)
     elif run.version and not before.version:
@@ -73,40 +137,6 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> No
         )
     if started_at is not None and (before is None or before.started_at is None) and draft.keeps(Family.WAIT):
         draft.note(Family.WAIT, started_at, about, code_of(_waited(run, started_at)), run_id=run.id)
-
-    if not apart:
-        _remember_task(draft, run)
-        if before is None:
-            if run.created_at >= draft.birth:
-                draft.count("runs_triggered_total", (run.task,))
-            _fill_slot(draft, run)
-        if started_at is not None and started_at >= draft.birth and not start_counted:
-            draft.count("runs_started_total", (run.task,))
-            start_counted = True
-
-    if run.status in OPEN:
-        draft.put(
-            Kind.RUN,
-            run.id,
-            OpenRun(
-                task=run.task,
-                status=run.status,
-                created_at=run.created_at,
-                started_at=started_at,
-                delayed_until=run.delayed_until,
-                version=run.version,
-                is_test=apart,
-                start_counted=start_counted,
-                queue=None if before is None else before.queue,
-                batch_id=run.batch_id or (None if before is None else before.batch_id),
-                attempts=run.attempts or (None if before is None else before.attempts),
-                parent_id=None if before is None else before.parent_id,
-                root_id=None if before is None else before.root_id,
-                traceparent=run.traceparent,
-            ),
-        )
-    else:
-        _end(draft, run, started_at, about, now)
 
 
 def _waited(run: Run, started_at: Instant) -> int:
@@ -126,28 +156,33 @@ def _too_late(draft: Draft, run: Run, now: Instant) -> bool:
     return run.created_at < now - HORIZON and is_covered(draft.coverage(), run.created_at)
 
 
-def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: Instant) -> None:
+def _end(
+    draft: Draft, run: Run, before: OpenRun | None, started_at: Instant | None, end: _End, apart: bool, now: Instant
+) -> None:
     # A dialect may leave finishedAt out; the last change of an ended run is its end.
     finished_at = run.finished_at or run.updated_at or now
     counted = finished_at >= draft.birth
-    apart = about.is_test
-    _note_end(draft, run, started_at, finished_at, about)
+    if draft.keeps_strips:
+        _note_end(draft, run, started_at, finished_at, end, _about(run, before, apart))
     if apart:
         if counted:
             draft.count("runs_test_finished_total", (run.task,))
         if draft.get(Kind.TEST, run.task, TaskFacts) is not None or draft.admits_test():
-            _remember_outcome(draft, Kind.TEST, run.task, OUTCOMES[run.status], finished_at)
+            _remember_outcome(draft, Kind.TEST, run.task, end.outcome, finished_at)
     else:
-        outcome = OUTCOMES[run.status]
-        draft.news.ended.append(_ended(run, outcome, about.queue, finished_at))
+        if end.outcome is Outcome.SUCCESS:
+            draft.succeeded(run.task, run.version or "", run.created_at)
+            _succeed_slot(draft, run)
+        else:
+            draft.news.ended.append(_ended(run, end, None if before is None else before.queue, finished_at))
         if counted:
-            _count_end(draft, run, outcome, started_at, finished_at)
-            if started_at is not None:
-                _exemplify(draft, run, outcome, started_at, finished_at, now)
-        _remember_end(draft, run, outcome, finished_at)
+            _count_end(draft, run, end, started_at, finished_at, now)
+        if draft.admits(run.task):
+            _remember_outcome(draft, Kind.TASK, run.task, end.outcome, finished_at)
     if counted:
         run_ends(draft, run, started_at=started_at, finished_at=finished_at, is_apart=apart, now=now)
-    draft.drop(Kind.RUN, run.id)
+    if before is not None:
+        draft.drop(Kind.RUN, run.id)
     # A run that never started took no attempt, though TRQL says 1 of some of them and never shows the others.
     attempts_due = counted and not apart and run.attempts is None and started_at is not None
     draft.settle(
@@ -158,22 +193,24 @@ def _end(draft: Draft, run: Run, started_at: Instant | None, about: About, now: 
     )
 
 
-def _ended(run: Run, outcome: Outcome, queue: str | None, finished_at: Instant) -> Ended:
+def _ended(run: Run, end: _End, queue: str | None, finished_at: Instant) -> Ended:
     return Ended(
         finished_at=finished_at,
         id=run.id,
         task=run.task,
-        status=run.status.value,
+        status=end.status,
         created_at=run.created_at,
         version=run.version or "",
         queue=queue,
         tags=run.tags,
-        is_success=outcome is Outcome.SUCCESS,
+        is_success=False,
     )
 
 
-def _note_end(draft: Draft, run: Run, started_at: Instant | None, finished_at: Instant, about: About) -> None:
-    draft.note(Family.FINISHED, finished_at, about, ENDED.index(run.status.value), run_id=run.id)
+def _note_end(
+    draft: Draft, run: Run, started_at: Instant | None, finished_at: Instant, end: _End, about: About
+) -> None:
+    draft.note(Family.FINISHED, finished_at, about, end.sub, run_id=run.id)
     draft.note(Family.COST, finished_at, about, RUNS, run_id=run.id)
     if run.cost_nanousd:
         draft.note(Family.COST, finished_at, about, NANOUSD, run.cost_nanousd, run_id=run.id)
@@ -182,30 +219,25 @@ def _note_end(draft: Draft, run: Run, started_at: Instant | None, finished_at: I
         draft.note(Family.DURATION, finished_at, about, code_of(lasted), run_id=run.id)
 
 
-def _count_end(draft: Draft, run: Run, outcome: Outcome, started_at: Instant | None, finished_at: Instant) -> None:
-    task = run.task
-    draft.count("runs_finished_total", (task, run.status.value))
-    if run.version:
-        _count_version(draft, run.version, outcome)
-    for tag, most in draft.tags.items():
-        _count_tag(draft, tag, value_of(tag, run.tags), outcome, most)
-    if started_at is not None:
-        draft.observe("run_wait_seconds", (task,), _waited(run, started_at))
-        draft.observe("run_duration_seconds", (task, outcome.value), max(0, finished_at - started_at))
-    if run.compute_ms is not None:
-        draft.count("run_compute_seconds_total", (task,), run.compute_ms)
-    if run.cost_nanousd is not None:
-        draft.count("run_cost_usd_total", (task,), run.cost_nanousd)
-    if run.attempts is not None and started_at is not None:
-        draft.count("run_attempts_total", (task,), run.attempts)
-
-
-def _exemplify(
-    draft: Draft, run: Run, outcome: Outcome, started_at: Instant, finished_at: Instant, now: Instant
+def _count_end(
+    draft: Draft, run: Run, end: _End, started_at: Instant | None, finished_at: Instant, now: Instant
 ) -> None:
-    waited, lasted = _waited(run, started_at), max(0, finished_at - started_at)
-    draft.exemplify("run_wait_seconds", (run.task,), Exemplar(run.id, waited, now))
-    draft.exemplify("run_duration_seconds", (run.task, outcome.value), Exemplar(run.id, lasted, now))
+    task = run.task
+    of_task = (task,)
+    draft.count("runs_finished_total", (task, end.status))
+    if run.version:
+        _count_version(draft, (run.version, end.label))
+    for tag, most in draft.tags.items():
+        _count_tag(draft, tag, value_of(tag, run.tags), end.outcome, most)
+    if started_at is not None:
+        draft.observe("run_wait_seconds", of_task, _waited(run, started_at), run.id, now)
+        draft.observe("run_duration_seconds", (task, end.label), max(0, finished_at - started_at), run.id, now)
+    if run.compute_ms is not None:
+        draft.count("run_compute_seconds_total", of_task, run.compute_ms)
+    if run.cost_nanousd is not None:
+        draft.count("run_cost_usd_total", of_task, run.cost_nanousd)
+    if run.attempts is not None and started_at is not None:
+        draft.count("run_attempts_total", of_task, run.attempts)
 
 
 def version_order(version: str) -> tuple[tuple[int, str], ...]:
@@ -213,20 +245,21 @@ def version_order(version: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in version.split("."))
 
 
-def _count_version(draft: Draft, version: str, outcome: Outcome) -> None:
+def _count_version(draft: Draft, labels: tuple[str, str]) -> None:
     family = "runs_by_version_finished_total"
-    if draft.has(family, (version, outcome.value)):
-        draft.count(family, (version, outcome.value))
+    if draft.has(family, labels):
+        draft.count(family, labels)
         return
-    known = {labels[0] for labels in draft.series(family)} - {OLDER}
+    version, outcome = labels
+    known = {other[0] for other in draft.series(family)} - {OLDER}
     if version not in known:
         kept = sorted(known | {version}, key=version_order, reverse=True)[:KEPT_VERSIONS]
-        for labels in draft.series(family):
-            if labels[0] != OLDER and labels[0] not in kept:
-                draft.fold(family, labels, (OLDER, labels[1]))
+        for other in draft.series(family):
+            if other[0] != OLDER and other[0] not in kept:
+                draft.fold(family, other, (OLDER, other[1]))
         if version not in kept:
             version = OLDER
-    draft.count(family, (version, outcome.value))
+    draft.count(family, (version, outcome))
 
 
 def _count_tag(draft: Draft, tag: str, value: str, outcome: Outcome, most: int) -> None:
@@ -238,34 +271,33 @@ def _count_tag(draft: Draft, tag: str, value: str, outcome: Outcome, most: int) 
     draft.count(TAGGED, (tag, value, outcome.value))
 
 
-def _remember_task(draft: Draft, run: Run) -> None:
-    if not draft.admits(run.task):
+def _remember_task(draft: Draft, run: Run, *, is_open: bool) -> None:
+    facts = draft.get(Kind.TASK, run.task, TaskFacts)
+    is_newest = bool(run.version) and (facts is None or run.created_at >= facts.version_at)
+    is_first = is_open and (facts is None or run.status.value not in facts.open_statuses)
+    if facts is None and not draft.admits(run.task):
         return
-    facts = draft.task(run.task)
-    changes: dict[str, object] = {}
-    if run.version and run.created_at >= facts.version_at:
-        changes |= {"version": run.version, "version_at": run.created_at}
-    if run.status in OPEN and run.status.value not in facts.open_statuses:
-        changes["open_statuses"] = tuple(sorted({*facts.open_statuses, run.status.value}))
-    draft.put(Kind.TASK, run.task, msgspec.structs.replace(facts, **changes) if changes else facts)
-
-
-def _remember_end(draft: Draft, run: Run, outcome: Outcome, finished_at: Instant) -> None:
-    if outcome is Outcome.SUCCESS:
-        _succeed_slot(draft, run)
-    if draft.admits(run.task):
-        _remember_outcome(draft, Kind.TASK, run.task, outcome, finished_at)
+    if facts is not None and not is_newest and not is_first:
+        return
+    facts = facts or TaskFacts()
+    if is_newest:
+        facts = msgspec.structs.replace(facts, version=run.version, version_at=run.created_at)
+    if is_first:
+        facts = msgspec.structs.replace(facts, open_statuses=tuple(sorted({*facts.open_statuses, run.status.value})))
+    draft.put(Kind.TASK, run.task, facts)
 
 
 def _remember_outcome(draft: Draft, kind: Kind, task: str, outcome: Outcome, finished_at: Instant) -> None:
-    facts = draft.get(kind, task, TaskFacts) or TaskFacts()
-    last = finished_at if facts.last_finished is None else max(facts.last_finished, finished_at)
-    facts = msgspec.structs.replace(facts, last_finished=last)
+    before = draft.get(kind, task, TaskFacts)
+    facts = before or TaskFacts()
+    if facts.last_finished is None or finished_at > facts.last_finished:
+        facts = msgspec.structs.replace(facts, last_finished=finished_at)
     if outcome is Outcome.SUCCESS:
         facts = _with_success(facts, finished_at)
     elif outcome is Outcome.FAILURE:
         facts = _with_failure(facts, finished_at)
-    draft.put(kind, task, facts)
+    if facts is not before:
+        draft.put(kind, task, facts)
 
 
 def _with_success(facts: TaskFacts, at: Instant) -> TaskFacts:

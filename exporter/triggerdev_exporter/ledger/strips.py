@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import accumulate
@@ -77,6 +77,15 @@ class Strip:
     """If not empty, only runs with a tag like one of these count."""
     tests: bool = False
     """Whether test runs count."""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Each run asks for it several times a strip.
+        told = (self.family, self.dimensions, self.width, self.tags, self.tests)
+        object.__setattr__(self, "_hash", hash(told))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def key(self) -> str:

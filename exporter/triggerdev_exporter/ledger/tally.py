@@ -48,10 +48,12 @@ class Histogram:
     def count(self) -> int:
         return sum(self.cells)
 
-    def observe(self, value: int) -> None:
-        """Count `value` (milliseconds) in the first cell whose bound is not below it."""
-        self.cells[bisect_left(self.bounds, value)] += 1
+    def observe(self, value: int) -> int:
+        """Count `value` (milliseconds) in the first cell whose bound is not below it; which cell that is."""
+        cell = bisect_left(self.bounds, value)
+        self.cells[cell] += 1
         self.sum += value
+        return cell
 
     def add(self, other: Histogram) -> None:
         """Take over another histogram of the same bounds."""
