@@ -25,7 +25,7 @@ class Page(msgspec.Struct, Generic[R], frozen=True):
     next: str | None = None
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run of a task, as a list or a retrieve tells it."""
 
     id: str

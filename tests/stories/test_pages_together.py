@@ -12,7 +12,7 @@ from triggerdev_exporter.clock import SECOND
 from triggerdev_exporter.collect.intake import MOST_TOGETHER
 
 RUNS = ("runs_triggered", "runs_started", "runs_finished", "run_wait", "run_duration")
-PAGES = 15
+PAGES = 25
 
 
 async def fill(story: Story, daemon: Daemon) -> None:
@@ -77,7 +77,7 @@ async def test_pages_that_waited_when_all_ended_are_read_again(tmp_path: Path) -
             await fill(story, daemon)
             story.faults.on("runs", latency_s=0.02)
             polling = asyncio.create_task(daemon.poll("runs"))
-            story.world.at(story.clock.now() + 240, polling.cancel)
+            story.world.at(story.clock.now() + 450, polling.cancel)
             with pytest.raises(asyncio.CancelledError):
                 await polling
             counted = daemon.total("runs_finished_total")

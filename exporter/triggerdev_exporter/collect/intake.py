@@ -24,7 +24,7 @@ from triggerdev_exporter.ledger.thing_news import follow_batches
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.target import Target
 
-MOST_TOGETHER = 10
+MOST_TOGETHER = 20
 """Pages of one transaction."""
 PATIENCE_S = 1.0
 """How long a page waits for those that share its transaction."""

@@ -155,7 +155,7 @@ class RunsCollector:
                     raise CursorBroken(
                         "runs: the server no longer knows our cursor; that part is read again from the top"
                     )
-                move = partial(_moved, walk=walk, page=page, now=now)
+                move = _mover(walk, page, now)
                 coverage, walk = move(coverage)
                 await self._intake.add(journal, page.items, now, partial(_move, move))
                 try:
@@ -261,22 +261,18 @@ def _coverage(journal: Journal) -> Coverage:
     return found if found is not None else Coverage(tail=journal.ledger.birth)
 
 
-def _moved(
-    coverage: Coverage, *, walk: cover.Walk, page: Page[Run], now: Instant
-) -> tuple[Coverage, cover.Walk | None]:
-    """Coverage with a page of `walk`, and how the walk goes on."""
-    top = max(page.items, key=lambda run: run.created_at, default=None)
-    moved, going_on = cover.after_page(
-        coverage,
-        walk,
-        oldest=min([run.created_at for run in page.items], default=None),
-        newest=None if top is None else top.created_at,
-        cursor=page.next,
-        now=now,
-    )
-    if top is not None and top.created_at == moved.newest:
-        moved = msgspec.structs.replace(moved, newest_id=top.id)
-    return moved, going_on
+def _mover(walk: cover.Walk, page: Page[Run], now: Instant) -> Callable[[Coverage], tuple[Coverage, cover.Walk | None]]:
+    """What a page of `walk` does to coverage, and how the walk goes on after it."""
+    created = [run.created_at for run in page.items]
+    oldest, newest = min(created, default=None), max(created, default=None)
+
+    def move(coverage: Coverage) -> tuple[Coverage, cover.Walk | None]:
+        moved, going_on = cover.after_page(coverage, walk, oldest=oldest, newest=newest, cursor=page.next, now=now)
+        if newest is not None and newest == moved.newest:
+            moved = msgspec.structs.replace(moved, newest_id=page.items[created.index(newest)].id)
+        return moved, going_on
+
+    return move
 
 
 def _move(move: Callable[[Coverage], tuple[Coverage, cover.Walk | None]], draft: Draft) -> None:

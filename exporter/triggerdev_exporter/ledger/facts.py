@@ -34,7 +34,7 @@ class Kind(StrEnum):
     __hash__ = str.__hash__
 
 
-class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
+class OpenRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run that has not ended, key: run id."""
 
     task: str
@@ -66,7 +66,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
         return self.created_at
 
 
-class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
+class TaskFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of a task, key: task id. Of its test runs, under a kind of their own, only how they ended."""
 
     last_finished: Instant | None = None

@@ -66,11 +66,11 @@ OPEN_FILTER: tuple[str, ...] = (
 BATCH_STATUSES = frozenset({"PENDING", "PROCESSING", "COMPLETED", "FAILED"})
 
 
-class _Attempt(msgspec.Struct):
+class _Attempt(msgspec.Struct, gc=False):
     """Only counted."""
 
 
-class _Run(msgspec.Struct, rename="camel"):
+class _Run(msgspec.Struct, rename="camel", gc=False):
     id: Identity
     status: Identity
     task_identifier: Identity
@@ -85,7 +85,7 @@ class _Run(msgspec.Struct, rename="camel"):
     attempts: list[_Attempt] | None = None
 
 
-class _RunWithMetadata(_Run):
+class _RunWithMetadata(_Run, gc=False):
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
 
 

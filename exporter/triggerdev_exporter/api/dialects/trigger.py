@@ -66,17 +66,17 @@ QUERY = (
 _QUERY_BODY = msgspec.json.encode({"query": QUERY, "scope": "environment", "period": "7d", "format": "json"})
 
 
-class _Environment(msgspec.Struct):
+class _Environment(msgspec.Struct, gc=False):
     id: str | None = None
     name: str | None = None
     type: str | None = None
 
 
-class Reference(msgspec.Struct):
+class Reference(msgspec.Struct, gc=False):
     id: str | None = None
 
 
-class Relatives(msgspec.Struct):
+class Relatives(msgspec.Struct, gc=False):
     root: Reference | None = None
     parent: Reference | None = None
 
@@ -89,7 +89,7 @@ class _Parent(msgspec.Struct, rename="camel"):
     related_runs: _Kin | None = None
 
 
-class _Run(msgspec.Struct, rename="camel"):
+class _Run(msgspec.Struct, rename="camel", gc=False):
     id: Identity
     status: Identity
     task_identifier: Identity
@@ -114,7 +114,7 @@ class _Run(msgspec.Struct, rename="camel"):
     ttl: str | None = None
 
 
-class _RunWithMetadata(_Run):
+class _RunWithMetadata(_Run, gc=False):
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
 
 
