@@ -131,6 +131,7 @@ class Draft:
         # As they are now: rules may be loaded anew while a draft pauses.
         self._needs = ledger.strips.needs
         self._kept: dict[Family, list[tuple[Strip, int]]] = {}
+        self._strips_kept_at: Instant | None = None
         self.news = News()
         # Each run asks for these several times.
         self.birth: Instant = ledger.birth
@@ -263,7 +264,7 @@ class Draft:
                 histogram = self.news.timings[series] = Histogram(self._ledger.limits.bounds[family])
         cell = histogram.observe(value_ms)
         if run_id:
-            self._exemplify((series, cell), Exemplar(run_id, value_ms, now))
+            self._exemplify(series, cell, Exemplar(run_id, value_ms, now))
 
     def keep_strips(self, now: Instant) -> None:
         """Begin to keep what loaded rules ask for, and end what none asks for. Before it, `note` does nothing.
@@ -271,8 +272,9 @@ class Draft:
         A strip knows what happens from now on; if nothing was read yet, also what the look-back finds.
         """
         coverage = self.get(Kind.COVERAGE, "", Coverage)
-        if coverage is None:
+        if coverage is None or self._strips_kept_at == now:
             return
+        self._strips_kept_at = now
         needs = self._needs
         # A version that keeps no strips wrote in between: what it counted is not in the cells.
         trusted = coverage.has_strips
@@ -317,8 +319,8 @@ class Draft:
         """
         for strip, oldest in self._kept.get(family, ()):
             cell = strip.cell(at)
-            labels = strip.labels(about)
-            if labels is None or cell <= oldest:
+            labels = strip.labels(about) if cell > oldest else None
+            if labels is None:
                 continue
             self._add_to_cell(strip, labels, cell, sub, by)
             if about.queue is None and run_id and "queue" in strip.dimensions:
@@ -354,8 +356,11 @@ class Draft:
                     self._add_to_cell(strip, labels, cell, noted.sub, by)
 
     def _add_to_cell(self, strip: Strip, labels: Labels, cell: int, sub: int, by: int) -> None:
-        cells = self.news.cells.setdefault(self._place_in_strip(strip, labels), {})
-        cells[cell, sub] = cells.get((cell, sub), 0) + by
+        cells = self.news.cells.get((strip, labels))
+        if cells is None:
+            cells = self.news.cells.setdefault(self._place_in_strip(strip, labels), {})
+        place = (cell, sub)
+        cells[place] = cells.get(place, 0) + by
 
     def _untold(self, run_id: str) -> tuple[Noted, ...]:
         found = self.news.untold.get(run_id)
@@ -392,12 +397,12 @@ class Draft:
         series = (family, labels)
         if series not in self.news.timings and not self._ledger.has(series):
             series = (family, (OTHER, *labels[1:]))
-        self._exemplify((series, bisect_left(self._ledger.limits.bounds[family], exemplar.value)), exemplar)
+        self._exemplify(series, bisect_left(self._ledger.limits.bounds[family], exemplar.value), exemplar)
 
-    def _exemplify(self, place: Place, exemplar: Exemplar) -> None:
-        here = self.news.exemplars
-        if is_better(exemplar, here.get(place) or self._ledger.exemplars.get(*place)):
-            here[place] = exemplar
+    def _exemplify(self, series: SeriesKey, cell: int, exemplar: Exemplar) -> None:
+        place = (series, cell)
+        if is_better(exemplar, self.news.exemplars.get(place) or self._ledger.exemplars.get(series, cell)):
+            self.news.exemplars[place] = exemplar
 
     def succeeded(self, task: str, version: str, created_at: Instant) -> None:
         """A run of that version of a task ended well."""

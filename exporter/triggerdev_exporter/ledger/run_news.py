@@ -77,8 +77,9 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> bo
     started_at = run.started_at
     if started_at is None and before is not None:
         started_at = before.started_at
-    if draft.keeps_strips:
-        _note_sight(draft, run, before, started_at, apart)
+    about = _about(run, before, apart) if draft.keeps_strips else None
+    if about is not None:
+        _note_sight(draft, run, before, started_at, about)
     start_counted = before is not None and before.start_counted
     if not apart:
         _remember_task(draft, run, is_open=end is None)
@@ -91,7 +92,7 @@ def _sight_of_one(draft: Draft, run: Run, now: Instant, count_tests: bool) -> bo
             start_counted = True
 
     if end is not None:
-        _end(draft, run, before, started_at, end, apart, now)
+        _end(draft, run, before, started_at, end, apart, about, now)
         return before is None
     draft.put(
         Kind.RUN,
@@ -126,8 +127,7 @@ def _about(run: Run, before: OpenRun | None, apart: bool) -> About:
     )
 
 
-def _note_sight(draft: Draft, run: Run, before: OpenRun | None, started_at: Instant | None, apart: bool) -> None:
-    about = _about(run, before, apart)
+def _note_sight(draft: Draft, run: Run, before: OpenRun | None, started_at: Instant | None, about: About) -> None:
     if before is None:
         draft.note(Family.TRIGGERED, run.created_at, about, 0, run_id=run.id)
     elif run.version and not before.version:
@@ -157,13 +157,20 @@ def _too_late(draft: Draft, run: Run, now: Instant) -> bool:
 
 
 def _end(
-    draft: Draft, run: Run, before: OpenRun | None, started_at: Instant | None, end: _End, apart: bool, now: Instant
+    draft: Draft,
+    run: Run,
+    before: OpenRun | None,
+    started_at: Instant | None,
+    end: _End,
+    apart: bool,
+    about: About | None,
+    now: Instant,
 ) -> None:
     # A dialect may leave finishedAt out; the last change of an ended run is its end.
     finished_at = run.finished_at or run.updated_at or now
     counted = finished_at >= draft.birth
-    if draft.keeps_strips:
-        _note_end(draft, run, started_at, finished_at, end, _about(run, before, apart))
+    if about is not None:
+        _note_end(draft, run, started_at, finished_at, end, about)
     if apart:
         if counted:
             draft.count("runs_test_finished_total", (run.task,))
@@ -211,9 +218,10 @@ def _note_end(
     draft: Draft, run: Run, started_at: Instant | None, finished_at: Instant, end: _End, about: About
 ) -> None:
     draft.note(Family.FINISHED, finished_at, about, end.sub, run_id=run.id)
-    draft.note(Family.COST, finished_at, about, RUNS, run_id=run.id)
-    if run.cost_nanousd:
-        draft.note(Family.COST, finished_at, about, NANOUSD, run.cost_nanousd, run_id=run.id)
+    if draft.keeps(Family.COST):
+        draft.note(Family.COST, finished_at, about, RUNS, run_id=run.id)
+        if run.cost_nanousd:
+            draft.note(Family.COST, finished_at, about, NANOUSD, run.cost_nanousd, run_id=run.id)
     if started_at is not None and draft.keeps(Family.DURATION):
         lasted = max(0, finished_at - started_at)
         draft.note(Family.DURATION, finished_at, about, code_of(lasted), run_id=run.id)

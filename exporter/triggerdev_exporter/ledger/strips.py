@@ -51,6 +51,7 @@ RUNS, NANOUSD = 0, 1
 BATCHES, ITEMS, FAILED_ITEMS = 0, 1, 2
 SKETCHED = (Family.DURATION, Family.WAIT)
 DIMENSIONS = ("task", "queue", "version", "tag")
+_BY_TASK = ("task",)
 
 
 class About(NamedTuple):
@@ -77,21 +78,18 @@ class Strip:
     """If not empty, only runs with a tag like one of these count."""
     tests: bool = False
     """Whether test runs count."""
+    key: str = field(init=False, repr=False, compare=False)
+    """The name under which it is kept on disk."""
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Each run asks for it several times a strip.
-        told = (self.family, self.dimensions, self.width, self.tags, self.tests)
-        object.__setattr__(self, "_hash", hash(told))
+        # Each run asks for both, several times a strip.
+        told = [self.family.value, list(self.dimensions), self.width, list(self.tags), self.tests]
+        object.__setattr__(self, "key", json.dumps(told, ensure_ascii=False, separators=(",", ":")))
+        object.__setattr__(self, "_hash", hash(self.key))
 
     def __hash__(self) -> int:
         return self._hash
-
-    @property
-    def key(self) -> str:
-        """The name under which it is kept on disk."""
-        told = [self.family.value, list(self.dimensions), self.width, list(self.tags), self.tests]
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
     def labels(self, about: About) -> Labels | None:
         """Where in this strip a run counts; ``None``: nowhere."""
@@ -99,6 +97,8 @@ class Strip:
             return None
         if self.tags and not any(fnmatchcase(tag, glob) for tag in about.tags for glob in self.tags):
             return None
+        if self.dimensions == _BY_TASK:
+            return (about.task,)
         return tuple([_label(about, dimension) for dimension in self.dimensions])
 
     def cell(self, at: Instant) -> int:
