@@ -15,6 +15,7 @@ from triggerdev_alerts.conditions.catalogue import shown
 from triggerdev_alerts.signals import EVERYTHING, NO_EVIDENCE, ErrorCount, Evidence, RunLink, Wanted, Where
 from triggerdev_exporter.api.dialects.run_error import ERROR_CHARACTERS, read_run_error
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND
+from triggerdev_exporter.config.model import Quota
 from triggerdev_exporter.errors import Unreadable
 from triggerdev_exporter.ledger.recent import KEPT_RUNS, KEPT_TASKS, KEPT_VERSIONS, Ended, Recent
 from triggerdev_exporter.readings.error_texts import LONGEST, normalised
@@ -89,6 +90,47 @@ async def test_failing_runs_and_their_errors(tmp_path: Path) -> None:
         assert (await seen(story, daemon, wanted(task="mail"))).runs == (), "they are behind the window"
 
 
+async def test_the_latest_failures_come_first(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        await daemon.poll()
+        runs = []
+        for name in ("run_c", "run_b", "run_a"):
+            story.clock.advance(20)
+            story.world.advance(story.clock.now())
+            runs.append(fail(story, id=name, finished_at=story.clock.now()))
+        await story.let(daemon, 90, step=30)
+        evidence = await seen(story, daemon, wanted(task="mail"))
+        assert [link.id for link in evidence.runs] == ["run_a", "run_b", "run_c"]
+
+
+#: (minutes ago, version, status), and the version to blame.
+DEPLOYMENTS: dict[str, tuple[tuple[tuple[int, str, str], ...], str]] = {
+    "the newer one never worked": (((9, "1", "COMPLETED"), (5, "2", "FAILED"), (4, "2", "FAILED")), "2"),
+    "the newer one also worked": (((9, "1", "COMPLETED"), (5, "2", "FAILED"), (4, "2", "COMPLETED")), ""),
+    "both fail": (((9, "1", "COMPLETED"), (6, "1", "FAILED"), (5, "2", "FAILED")), ""),
+    "the one that works is newer": (((9, "1", "FAILED"), (5, "2", "COMPLETED")), ""),
+    "nothing ever worked": (((9, "1", "FAILED"),), ""),
+}
+
+
+@pytest.mark.parametrize("deployments", DEPLOYMENTS)
+async def test_a_version_is_blamed_if_it_never_worked_and_an_older_one_did(tmp_path: Path, deployments: str) -> None:
+    runs, blamed = DEPLOYMENTS[deployments]
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        for ago, version, status in runs:
+            story.world.add_run(
+                task="mail",
+                status=status,
+                version=f"20261123.{version}",
+                created_at=(at := story.clock.now() - ago * MINUTE),
+                finished_at=at,
+                error=error_of(status, "E", "broken") if status == "FAILED" else None,
+            )
+        await daemon.poll()
+        evidence = await seen(story, daemon, wanted(task="mail"))
+        assert evidence.since_version == (f"20261123.{blamed}" if blamed else "")
+
+
 @pytest.mark.parametrize("profile", ["seed", "v4.4"])
 async def test_every_dialect_names_the_runs(tmp_path: Path, profile: str) -> None:
     async with tell(tmp_path, profile=profile) as story, story.daemon() as daemon:
@@ -142,13 +184,46 @@ async def test_each_run_is_asked_for_once_and_closing_gives_up(tmp_path: Path) -
         assert len(witness.evidence(wanted(), story.clock.now()).errors) == 1
 
 
+async def test_an_open_test_run_is_shown_where_tests_count(tmp_path: Path) -> None:
+    async with tell(tmp_path) as story, story.daemon() as daemon:
+        run = story.world.add_run(task="mail", status="EXECUTING", is_test=True)
+        await daemon.poll()
+        about = Where(include_test=True)
+        assert (await seen(story, daemon, wanted("stuck_runs", task="mail"))).runs == ()
+        told = await seen(story, daemon, wanted("stuck_runs", where=about, task="mail"))
+        assert [link.id for link in told.runs] == [run]
+
+
+async def test_a_share_that_is_used_up_is_not_waited_for(tmp_path: Path) -> None:
+    async with (
+        tell(tmp_path, profile="v4.4") as story,
+        story.daemon(quota=Quota(requests_per_minute=30, share=0.5)) as daemon,
+    ):
+        await daemon.poll("queues", "runs")
+        for _ in range(10):
+            fail(story)
+        story.clock.advance(30)
+        await daemon.poll("queues", "runs")
+        before, slept = story.simulator.simulator.counts["run"], list(story.clock.slept)
+        witness = LedgerWitness(daemon.targets)
+        witness.prepare(wanted())
+        await witness.settled()
+        asked = story.simulator.simulator.counts["run"] - before
+        assert story.clock.slept == slept, "nobody waited for more"
+        assert asked < 10
+        told = witness.evidence(wanted(), story.clock.now())
+        assert len(told.runs) == 5
+        assert sum(error.count for error in told.errors) == asked
+
+
 async def test_open_runs_and_queues(tmp_path: Path) -> None:
     async with tell(tmp_path) as story, story.daemon() as daemon:
         story.world.add_queue("emails", limit=3, paused=True)
         old = story.world.add_run(task="mail", status="EXECUTING", queue="emails")
         await daemon.poll()
         story.clock.advance(30)
-        young = story.world.add_run(task="mail", status="QUEUED", queue="emails")
+        story.world.advance(story.clock.now())
+        young = story.world.add_run(task="mail", status="QUEUED", queue="emails", id="run_aa_first_by_name")
         await story.let(daemon, 90, step=30)
         both = wanted("stuck_runs", statuses=("EXECUTING", "QUEUED"), task="mail")
         stuck = await seen(story, daemon, both)
@@ -159,7 +234,7 @@ async def test_open_runs_and_queues(tmp_path: Path) -> None:
         assert (await seen(story, daemon, queued)).runs == (), "nor those that are not stuck yet"
         assert [link.id for link in (await seen(story, daemon, wanted("slow_runs", task="mail"))).runs] == [old]
         (why,) = stuck.notes
-        assert why == "why: Its queue emails is paused. One run waits for 2 min."
+        assert why == "why: Its queue emails is paused. One run waits for 1 min 30 s."
         assert (await seen(story, daemon, wanted("queue_paused", queue="task/mail"))).notes == ()
         waits = await seen(story, daemon, wanted("queue_age", queue="emails"))
         assert [link.id for link in waits.runs] == [young]

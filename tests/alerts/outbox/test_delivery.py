@@ -151,6 +151,7 @@ async def test_a_receiver_that_is_gone_gets_nothing_until_a_reload() -> None:
     await box.at(3_600)
     assert hook.at == [0]
     assert box.book.receivers["hook"].disabled == "HTTP 410"
+    assert box.book.receivers["hook"].failing_since == NOW, "it fails for as long as it is switched off"
     assert await box.statuses() == ["dead", "queued"]
     await box.restart()
     await box.at(3_601)
