@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from triggerdev_alerts.rules.load import read_rules
+from triggerdev_alerts.rules.sources import RuleFile
 from triggerdev_exporter.config import load_config
 from triggerdev_exporter.config import written as variables
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
 ENVIRON = {"HOME": "/home/me", "SHOP_PREVIEW_KEY": "tr_preview_madeupmadeup"}
 
 
 def example() -> str:
-    match = re.search(r"<!-- config:begin -->\n```yaml\n(.*?)```\n<!-- config:end -->", README, flags=re.DOTALL)
+    match = re.search(r"<!-- config:begin -->\n```yaml\n(.*?)```\n<!-- config:end -->", CONFIGURATION, flags=re.DOTALL)
     assert match
     return match[1]
 
@@ -39,9 +45,28 @@ def test_every_key_of_a_target_is_in_the_example() -> None:
 
 def test_every_variable_is_in_the_table() -> None:
     names = {variables.CONFIG, *variables.ONE_TARGET, *variables.OVERRIDES}
-    shown = re.findall(r"`(TRIGGER(?:DEV_EXPORTER)?_[A-Z_]+)`", README)
+    shown = re.findall(r"`(TRIGGER(?:DEV_EXPORTER)?_[A-Z_]+)`", CONFIGURATION)
     assert set(shown) == names
 
 
-def test_the_place_for_the_metrics_is_kept() -> None:
-    assert README.index("<!-- metrics:begin -->") < README.index("<!-- metrics:end -->")
+def test_the_rule_in_readme_is_one() -> None:
+    (text,) = re.findall(r"<!-- rules:begin -->\n```yaml\n(.*?)```\n<!-- rules:end -->", README, flags=re.DOTALL)
+    loaded = read_rules([RuleFile("alerts.yml", text)])
+    assert loaded.warnings == ()
+    assert [rule.name for rule in loaded.ruleset.rules] == ["SendEmailFails"]
+
+
+LINK = re.compile(r"(?<!`)\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)|(?:src|srcset)=\"(?!https?:)([^\"]+)\"")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
+    wanted = {one or other for one, other in LINK.findall(text)}
+    assert [to for to in sorted(wanted) if not ((ROOT / page).parent / to).exists()] == []

@@ -23,7 +23,7 @@ def own_labels(family: Family | ProcessFamily) -> tuple[str, ...]:
 
 
 def markdown() -> str:
-    """The catalogue as a Markdown table; README holds a copy that a test compares."""
+    """The catalogue as a Markdown table; docs/metrics.md holds a copy that a test compares."""
     lines = ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
     for family in ALL:
         labels = ", ".join(f"`{label}`" for label in own_labels(family)) or "–"
