@@ -103,11 +103,17 @@ def _thresholds(sources: Sequence[Source]) -> Iterable[Mistake]:
 
 
 def _series(sources: Sequence[Source]) -> Iterable[Mistake]:
-    """Tags and versions are made by the user's code, so there may be any number of them."""
+    """Splits that give too many series, or one that means nothing. Tags are made by the user's code: there may be any
+    number of them. A concurrency limit is a single queue's.
+    """
     for source in sources:
         for path, rule in source.rules():
             written = rule.when.written
-            if "tag" in (getattr(written, "by", None) or ()) and not getattr(written, "tag", None):
+            by = getattr(written, "by", None)
+            if written.row.name == "queue_saturated" and by is not None and "queue" not in by:
+                text = "queues without a limit count too when all are taken together; split by queue"
+                yield _warning("series", text, source.place((*path, "when", written.row.name, "by")))
+            if "tag" in (by or ()) and not getattr(written, "tag", None):
                 text = "every tag becomes a series of its own; narrow it with tag, or the first ones are kept only"
                 yield _warning("series", text, source.place((*path, "when", written.row.name, "by")))
 
