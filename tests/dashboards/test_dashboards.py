@@ -178,6 +178,46 @@ def test_a_panel_turns_red_where_the_shipped_rule_fires(name: str, title: str, s
     assert _steps(read(name), title) == steps
 
 
+# What a query answers in, by what stands in it; the first that is found decides.
+MEANT = (
+    (r"_usd_", "currencyUSD"),
+    (r"_bytes\b", "bytes"),
+    (r"> bool|_(paused|collector_up|supported)\)$", "bool_yes_no"),
+    (r"time\(\).* / .*_interval_seconds\b|_attempts_total.* / ", "short"),
+    (r"rate\(triggerdev_run_compute_seconds_total", "short"),  # seconds a second: machines
+    (r"histogram_quantile|time\(\)|sum_over_time|clamp_max|_seconds(_total)?\b", "s"),
+    (r" / ", "percentunit"),
+    (r"rate\(.* \* 60$", "cpm"),
+    (r"", "short"),
+)
+
+
+def _answered(panel: Json) -> Iterator[tuple[str, str]]:
+    """(unit, expression) of all that a panel shows as a number."""
+    columns = panel["transformations"][-1]["options"]["renameByName"] if panel["type"] == "table" else {}
+    units = {
+        one["matcher"]["options"]: each["value"]
+        for one in panel["fieldConfig"]["overrides"]
+        for each in one["properties"]
+        if each["id"] == "unit"
+    }
+    for target in panel["targets"]:
+        heading = columns.get("Value" if len(panel["targets"]) == 1 else f"Value #{target['refId']}", "")
+        if heading or not columns:
+            yield units.get(heading, panel["fieldConfig"]["defaults"]["unit"]), target["expr"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_is_that_of_the_query(name: str) -> None:
+    for panel in panels(read(name)):
+        if panel["fieldConfig"]["defaults"]["mappings"]:
+            continue  # words instead of numbers
+        for unit, expr in _answered(panel):
+            bare = re.sub(r"\{[^}]*\}", "", expr)
+            wanted = next(meant for pattern, meant in MEANT if re.search(pattern, bare))
+            assert unit == wanted, f"{panel['title']}: {bare}"
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [
