@@ -118,7 +118,11 @@ def _state_was(expected: Expected, course: Course, at: Instant, start: Instant, 
     reasons = _reasons(expected, course, at)
     if good and (expected.reason is None or reasons == {expected.reason}):
         return None
-    if not alerts:
+    others = [one for one in snapshot.alerts if one.label("alertname") == expected.alert]
+    if not alerts and others:
+        words = "; ".join(_alert_in_words(alert, start, units) for alert in others[:_NEAR])
+        told = f"none has these labels; {words}"
+    elif not alerts:
         told = f"it is inactive; {_evaluations(str(expected.alert), snapshot)}"
     else:
         told = "; ".join(_alert_in_words(alert, start, units) for alert in alerts)

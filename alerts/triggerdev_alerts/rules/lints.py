@@ -35,6 +35,7 @@ def warnings_of(sources: Sequence[Source], ruleset: RuleSet) -> list[Mistake]:
         *_unused_receivers(sources, ruleset),
         *_unused_intervals(sources),
         *_inhibitions(sources, ruleset),
+        *_expected_labels(sources, ruleset),
     ]
 
 
@@ -284,6 +285,22 @@ def _inhibitions(sources: Sequence[Source], ruleset: RuleSet) -> Iterable[Mistak
                     )
                     yield _warning("inhibit", text, source.place((*path, "equal")))
                     break
+
+
+def _expected_labels(sources: Sequence[Source], ruleset: RuleSet) -> Iterable[Mistake]:
+    """A test that expects a label which the alert never has: ``inactive`` would be true whatever happens."""
+    rules = {rule.name: rule for rule in ruleset.rules}
+    for source in sources:
+        for path, test in source.tests():
+            for n, one in enumerate(test.expect):
+                rule = rules.get(one.alert or "")
+                present = set() if rule is None else labels_of(rule, ruleset)
+                for label in one.labels if rule is not None else ():
+                    if label not in present:
+                        near = nearest(label, present)
+                        hint = f"; did you mean {found(near)}?" if near else ""
+                        text = f"alerts of {one.alert} have no label {found(label)}{hint}"
+                        yield _warning("test", text, source.place((*path, "expect", n, "labels", label), True))
 
 
 def _matched(match: Match, ruleset: RuleSet) -> list[Rule]:

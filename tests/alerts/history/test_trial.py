@@ -106,6 +106,16 @@ async def test_what_is_not_so_is_told_with_what_was() -> None:
     assert report(results) == golden("rules_test_failed.txt")
 
 
+async def test_labels_that_no_alert_has_are_told_beside_those_that_there_are() -> None:
+    (result,) = await tried(
+        "tests: [{name: x, given: {queues: [{queue: mail, depth: 20}]}, "
+        "expect: [{at: 2m, alert: QueueBacklog, labels: {queue: mial}, state: firing}]}]\n"
+    )
+    assert 'E   none has these labels; QueueBacklog{queue="mail"} is firing since 2m, 20, limit 10\n' in report(
+        [result]
+    )
+
+
 async def test_verbose_is_a_line_a_test() -> None:
     text = report(await tried(BAD + GOOD.removeprefix("tests:\n")), verbose=True)
     assert text.splitlines()[:4] == [
