@@ -7,6 +7,7 @@ arrived. No text from here holds a URL: URLs of receivers are credentials.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,6 +156,12 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
     return raw
 
 
+def said_of(error: BaseException) -> str:
+    """``connection refused``, without the address that asyncio puts into its own words."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if isinstance(number, int) and number > 0 else type(error).__name__
+
+
 def _translated(error: BaseException) -> DoorError:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, _RefusedError):
@@ -169,7 +176,7 @@ def _translated(error: BaseException) -> DoorError:
         case aiohttp.ConnectionTimeoutError():
             return DoorError(Fate.FAILED, "no connection in time")
         case aiohttp.ClientConnectorError():
-            return DoorError(Fate.FAILED, f"no connection: {getattr(cause, 'strerror', None) or type(cause).__name__}")
+            return DoorError(Fate.FAILED, f"no connection: {said_of(cause)}")
         case asyncio.TimeoutError():
             return DoorError(Fate.AMBIGUOUS, "no answer in time; it may have arrived")
     return DoorError(Fate.AMBIGUOUS, "the connection broke before the answer; it may have arrived")

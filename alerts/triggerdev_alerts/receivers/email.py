@@ -18,6 +18,7 @@ from triggerdev_alerts.instants import Instant
 from triggerdev_alerts.message.text import full, title
 from triggerdev_alerts.notification import Notification
 from triggerdev_alerts.receivers.addresses import policy
+from triggerdev_alerts.receivers.door import said_of
 from triggerdev_alerts.receivers.port import Attempt, Envelope, Fate
 from triggerdev_alerts.receivers.secret import SecretError, Source, optional_source, scrub
 from triggerdev_alerts.receivers.verdict import excerpt
@@ -246,5 +247,6 @@ def _translated(error: BaseException, progress: _Progress) -> Attempt:
         return Attempt(Fate.FAILED, "the name of the mail server cannot be resolved")
     if isinstance(error, TimeoutError):
         return Attempt(Fate.FAILED, "no answer in time")
-    reason = getattr(error, "strerror", None) or excerpt(str(error)) or type(error).__name__
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    reason = said_of(cause) if isinstance(cause, OSError) else excerpt(str(error)) or said_of(error)
     return Attempt(Fate.FAILED, f"no connection: {reason}")

@@ -97,7 +97,7 @@ async def test_a_refused_connection_certainly_brought_nothing(door: HttpDoor) ->
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         error = await fate_of(door, f"http://127.0.0.1:{taken.getsockname()[1]}/")
-    assert error.fate is Fate.FAILED
+    assert (error.fate, str(error)) == (Fate.FAILED, "no connection: connection refused")
 
 
 async def test_no_answer_in_time_may_have_arrived(door: HttpDoor) -> None:

@@ -129,7 +129,7 @@ async def test_no_answer_after_the_text_may_have_arrived(mailbox: Mailbox) -> No
 
 
 async def test_a_server_that_is_not_there(mailbox: Mailbox) -> None:
-    assert (await send(settings(1))).fate is Fate.FAILED
+    assert await send(settings(1)) == Attempt(Fate.FAILED, "no connection: connection refused")
 
 
 async def test_loopback_wants_allow_private(mailbox: Mailbox) -> None:
