@@ -605,6 +605,11 @@ def story_of(**parts: Any) -> Story:
     return Story(start=t("2026-01-01T00:00:00Z"), targets=(TargetStory(name="prod", **parts),))
 
 
+DEEP = story_of(queues=queue(("12:00:00", 20)))
+ENDS = story_of(queues=queue(("12:00:00", 20), ("12:20:30", 5)))
+ONLY_HOOK = routes(children="[]")
+
+
 @asynccontextmanager
 async def play(
     folder: Path,

@@ -15,8 +15,11 @@ import pytest
 from aiohttp import web
 
 from acceptance_stage import (
+    DEEP,
+    ENDS,
     HANG,
     NOTIFIER_FAILING,
+    ONLY_HOOK,
     RECEIVERS,
     SECRET,
     Stage,
@@ -34,10 +37,6 @@ from standard_webhooks import verify
 from triggerdev_alerts.book import LetterStatus
 from triggerdev_alerts.history.story import Story
 from triggerdev_alerts.instants import SECOND
-
-DEEP = story_of(queues=queue(("12:00:00", 20)))
-ENDS = story_of(queues=queue(("12:00:00", 20), ("12:20:30", 5)))
-ONLY_HOOK = routes(children="[]")
 
 
 def shut_for_five_minutes(stage: Stage) -> None:

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance_stage import HANG, Failpoint, Stage, play, queue, routes, rule, story_of, t, written
+from acceptance_stage import ENDS, HANG, ONLY_HOOK, Failpoint, Stage, play, queue, routes, rule, story_of, t, written
 from triggerdev_alerts.book import Changes, LetterStatus
 from triggerdev_alerts.history.story import Story
 from triggerdev_alerts.outbox.courier import AT_ONCE, GRACE
-
-DEEP = story_of(queues=queue(("12:00:00", 20), ("12:20:30", 5)))
-ONLY_HOOK = routes(children="[]")
 
 
 async def away(stage: Stage, killed: str, restarted: str) -> None:
@@ -24,7 +21,7 @@ async def away(stage: Stage, killed: str, restarted: str) -> None:
 
 
 async def test_r1_killed_while_pending_and_back_within_the_interval(tmp_path: Path) -> None:
-    async with play(tmp_path, DEEP) as stage:
+    async with play(tmp_path, ENDS) as stage:
         await away(stage, "12:01:10", "12:01:40")
         await stage.until("14:00:00")
         assert stage.changes == ["12:00:00 pending", "12:02:00 firing", "12:21:00 resolved"]
@@ -94,7 +91,7 @@ def dies(when: str, status: LetterStatus) -> Failpoint:
 
 
 async def test_r7_killed_between_the_answer_and_the_mark(tmp_path: Path) -> None:
-    async with play(tmp_path, DEEP, written(routes=ONLY_HOOK)) as stage:
+    async with play(tmp_path, ENDS, written(routes=ONLY_HOOK)) as stage:
         stage.disk.failpoint = dies("before", LetterStatus.SENT)
         await stage.until("12:02:40")
         assert stage.hook.req == 1
@@ -110,7 +107,7 @@ async def test_r7_killed_between_the_answer_and_the_mark(tmp_path: Path) -> None
 
 
 async def test_r8_killed_after_the_commit_and_before_sending(tmp_path: Path) -> None:
-    async with play(tmp_path, DEEP, written(routes=ONLY_HOOK)) as stage:
+    async with play(tmp_path, ENDS, written(routes=ONLY_HOOK)) as stage:
         stage.disk.failpoint = dies("after", LetterStatus.QUEUED)
         await stage.until("12:02:40")
         assert stage.hook.req == 0
@@ -121,7 +118,7 @@ async def test_r8_killed_after_the_commit_and_before_sending(tmp_path: Path) -> 
 
 
 async def test_r9_killed_before_the_commit(tmp_path: Path) -> None:
-    async with play(tmp_path, DEEP, written(routes=ONLY_HOOK)) as stage:
+    async with play(tmp_path, ENDS, written(routes=ONLY_HOOK)) as stage:
         stage.disk.failpoint = dies("before", LetterStatus.QUEUED)
         await stage.until("12:02:40")
         assert stage.hook.req == 0
@@ -138,7 +135,7 @@ async def test_r9_killed_around_the_tick_that_fires(tmp_path: Path, when: str) -
     def at_the_tick(changes: Changes) -> str | None:
         return when if stage.clock.now() == t("12:02:00") else None
 
-    async with play(tmp_path, DEEP, written(routes=ONLY_HOOK)) as stage:
+    async with play(tmp_path, ENDS, written(routes=ONLY_HOOK)) as stage:
         stage.disk.failpoint = at_the_tick
         await stage.until("12:02:10")
         await stage.start()

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from acceptance_stage import play, queue, routes, rule, runs, story_of, t, written
+from acceptance_stage import ENDS, play, queue, routes, rule, runs, story_of, t, written
 from triggerdev_alerts.evaluation.labels import bounded
 from triggerdev_alerts.history.story import QueueSight, Story
 from triggerdev_alerts.instants import iso
 
-DEEP = story_of(queues=queue(("12:00:00", 20), ("12:20:30", 5)))
 RATE = "{failure_rate: {window: 15m, above: 10%, min_sample: 20}}"
 
 
 async def test_s1_fires_after_two_minutes_and_is_resolved(tmp_path: Path) -> None:
-    async with play(tmp_path, DEEP) as stage:
+    async with play(tmp_path, ENDS) as stage:
         await stage.until("14:00:00")
         assert stage.changes == ["12:00:00 pending", "12:02:00 firing", "12:21:00 resolved"]
         assert stage.hook.told == ["12:02:30 firing", "12:22:30 resolved"]
@@ -34,7 +33,7 @@ async def test_s2_deep_at_two_evaluations_only(tmp_path: Path) -> None:
 
 
 async def test_s3_without_for_it_fires_at_once(tmp_path: Path) -> None:
-    async with play(tmp_path, DEEP, written(rule(for_="0s"))) as stage:
+    async with play(tmp_path, ENDS, written(rule(for_="0s"))) as stage:
         await stage.until("12:10:00")
         assert stage.changes == ["12:00:00 firing"]
         assert stage.hook.told == ["12:00:30 firing"]

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from acceptance_stage import Stage, play, queue, routes, rule, runs, shown, story_of, t, written
+from acceptance_stage import DEEP, Stage, play, queue, routes, rule, runs, shown, story_of, t, written
 from notify_stage import silence
 from slack_limits import blocks_of, problems
 from triggerdev_alerts.errors import RulesError
 from triggerdev_alerts.history.story import Story
 from triggerdev_alerts.instants import MINUTE
 
-DEEP = story_of(queues=queue(("12:00:00", 20)))
 FAILING = "{alert: Failing, when: {failure_count: {window: 30m, above: 0}}, for: 0s}"
 
 
