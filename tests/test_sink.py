@@ -24,7 +24,8 @@ def test_a_message_of_slack_reads_like_one() -> None:
     text = "\n".join(lines)
     assert "19 × SmtpError: 550 5.7.1 relaying denied for <id>@example.com" in text
     assert "(https://cloud.trigger.dev/orgs/acme/projects/shop/env/prod/runs/run_cm3x0k2p000108l4) FAILED" in text
-    assert [line[:10] for line in lines if line.endswith(") FAILED")] == ["Runs  run_", "  run_cm3x"]
+    assert [line[:10] for line in lines if line.endswith(") FAILED")] == ["  run_cm3x", "  run_cm3x"]
+    assert "Runs" in lines, "a heading has a line of its own"
     assert "[ Runbook ] https://wiki.example/runbooks/send-email" in text
     assert "triggerdev-exporter silence add alertname=TaskFailureRateHigh" in text
     assert "```" not in text

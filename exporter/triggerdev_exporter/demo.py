@@ -24,6 +24,8 @@ from triggerdev_exporter.simulator.command import start_simulator
 from triggerdev_exporter.simulator.scenario import shop
 from triggerdev_exporter.sink import open_sink
 
+DAEMON = "http://127.0.0.1:9925"
+"""Where commands look for a daemon by themselves."""
 STORM_EVERY, STORM = 10 * MINUTE, 2 * MINUTE
 LOOKBACK = 2 * HOUR
 HISTORY_S = (LOOKBACK + STORM_EVERY - STORM) // SECOND - 15
@@ -80,15 +82,21 @@ def _say(text: str) -> None:
 
 
 def _greeting(url: str, api_url: str, profile: str) -> str:
+    wide = len(f"{api_url}/_sim/truth")
+    # Where it stands after `make demo`, or else by its name.
+    here = Path(".venv/bin/triggerdev-exporter")
+    command = str(here) if here.exists() else here.name
+    where = "" if url == DAEMON else f" --url {url}"
     return f"""
   triggerdev-exporter, watching a simulated shop on Trigger.dev ({profile}): no account, nothing leaves this machine.
 
-    Look       {url}/             what fails, since when, what was sent; each task says why
-    Metrics    {url}/metrics      what Prometheus scrapes
-    Try        curl -s {url}/metrics | grep runs_open
-    The API    {api_url}          any key that begins with tr_ is right
-    The truth  {api_url}/_sim/truth
-    Alerts     curl -s {url}/metrics | grep triggerdev_alerts
+    Look       {url + "/":<{wide}}  what fails, since when, what was sent; each task says why
+    Metrics    {url + "/metrics":<{wide}}  what Prometheus scrapes
+    The API    {api_url:<{wide}}  any key that begins with tr_ is right
+    The truth  {api_url + "/_sim/truth":<{wide}}  what a page should say
+
+    Try        curl -s {url}/metrics | grep -e runs_open -e triggerdev_alerts
+               {command} why sync-crm{where}
 
   Two hours have happened already, and it goes on. Counters begin now; gauges show the past hour too.
   Every ten minutes charge-card fails for two, for the first time in 15 s. About a minute later an alert fires, and what

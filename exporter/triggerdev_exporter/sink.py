@@ -73,7 +73,11 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
 
 def _parted(line: str) -> list[str]:
     """A long row of things, like failing runs, one a line."""
-    return [line] if len(line) <= WIDTH else line.replace(_BETWEEN, "\n  ").split("\n")
+    if len(line) <= WIDTH or _BETWEEN not in line:
+        return [line]
+    # A heading that begins it has a line of its own: what follows is a list.
+    headed = re.sub(r"^(\w+)  ", r"\1\n  ", line)
+    return headed.replace(_BETWEEN, "\n  ").split("\n")
 
 
 def plain(markup: str) -> str:

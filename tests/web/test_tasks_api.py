@@ -68,3 +68,20 @@ async def test_why_as_json(tmp_path: Path) -> None:
         assert answer["open"][0]["count"] == 2
         assert answer["failures_in_a_row"] == 0
         assert wrong.status == 400
+
+
+async def test_why_tells_who_is_told_already(tmp_path: Path) -> None:
+    async with paged(tmp_path) as stage:
+        await in_trouble(stage)
+        await stage.put("TaskFailureRateHigh", task="mail/welcome")
+        await stage.put("TaskFailureRateHigh", task="another")
+        await stage.silence("task=mail/welcome")
+        done = await ask(stage, "why", "mail/welcome")
+        lines = done.stdout.splitlines()
+        assert len([line for line in lines if line.startswith("  alert: ")]) == 1
+        assert lines[2].startswith("  alert: TaskFailureRateHigh fires since ")
+        assert ", silenced: " in lines[2]
+        async with stage.serving() as client:
+            found = await (await client.get("/api/v1/tasks/mail%2Fwelcome")).json()
+    (alert,) = found["tasks"][0]["why"]["alerts"]
+    assert alert["labels"]["task"] == "mail/welcome"

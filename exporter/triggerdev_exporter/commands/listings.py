@@ -151,6 +151,7 @@ def why_text(found: WhyList) -> str:
 def _why_lines(each: WhyView, now: Instant) -> list[str]:
     lines = [tame_line(f"{each.task} in {each.target}: {each.cause.leaf.replace('_', ' ')}")]
     lines.append(f"  {tame_line(each.cause.says)}")
+    lines += [f"  alert: {tame_line(_alert(alert, now))}" for alert in each.alerts]
     lines += [f"  also: {tame_line(cause.says)}" for cause in each.also]
     lines += [f"  not seen: {tame_line(text)}" for text in each.unseen]
     facts = [
@@ -163,6 +164,14 @@ def _why_lines(each: WhyView, now: Instant) -> list[str]:
     lines.append(f"  known: {tame_line(', '.join(filter(None, facts))) or 'nothing else'}")
     lines += [f"  do: {tame_line(each.cause.do)}"] if each.cause.do else []
     return lines
+
+
+def _alert(alert: AlertView, now: Instant) -> str:
+    """Whether somebody is told already, and by which rule."""
+    is_ = {"firing": "fires", "pending": "is pending"}.get(alert.state, f"is {alert.state}")
+    silenced = ", silenced" if alert.silenced_by else ""
+    says = alert.annotations.get("summary") or alert.says
+    return f"{_label(alert, 'alertname')} {is_} since {_since(alert.since, now)}{silenced}: {says}"
 
 
 def _age(text: str, now: Instant) -> str:

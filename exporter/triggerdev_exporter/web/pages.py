@@ -124,18 +124,7 @@ class Pages:
     async def task(self, request: web.Request) -> web.Response:
         task = request.match_info["task"]
         view = watching.task_answer(self._served, task, request.query.get("target") or None)
-        alerting = self._served.alerting
-        alerts: list[alert_views.AlertView] = []
-        if alerting is not None:
-            book, now = alerting.scribe.book, self._served.clock.now()
-            rules = {rule.id: rule for rule in alerting.ruleset.rules}
-            silences = alert_views.active_silences(book.silences.values(), now)
-            mine = [alert for alert in book.alerts.values() if ("task", task) in alert.labels]
-            alerts = [
-                alert_views.alert_view(rules.get(alert.rule), alert, silences, now)
-                for alert in alert_views.sorted_alerts(mine, None)
-            ]
-        return self.render(request, "task.html", here="/tasks", task=task, view=view, alerts=alerts)
+        return self.render(request, "task.html", here="/tasks", task=task, view=view)
 
     async def rules(self, request: web.Request) -> web.Response:
         page = _page_number(request)

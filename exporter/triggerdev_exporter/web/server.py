@@ -123,6 +123,12 @@ def make_app(served: Served, gate: Gate | None = None) -> web.Application:
     return app
 
 
+def _way_on(error: web.HTTPException) -> str:
+    if "Allow" in error.headers:
+        return f"this takes {error.headers['Allow'].replace(',', ', ')}"
+    return "pages begin at /, metrics are at /metrics, and /api/v1/openapi.json lists the API"
+
+
 def _headers(guard: Gate) -> Middleware:
     """The outermost: every answer has our headers, or those that the web config sets in their place."""
 
@@ -134,9 +140,7 @@ def _headers(guard: Gate) -> Middleware:
             response = await handler(request)
         except web.HTTPException as error:
             # Raised as it is, aiohttp's answer names its version; ours names the way back.
-            response = web.Response(
-                text=f"{error.status} {error.reason}: see / for what is served here.\n", status=error.status
-            )
+            response = web.Response(text=f"{error.status} {error.reason}: {_way_on(error)}.\n", status=error.status)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         # A page brings a policy of its own; what a person wrote comes before either.

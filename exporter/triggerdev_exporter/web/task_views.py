@@ -19,6 +19,7 @@ from triggerdev_exporter.readings.witness import run_url
 from triggerdev_exporter.records import Queue, RunError
 from triggerdev_exporter.statuses import Outcome
 from triggerdev_exporter.target import Target
+from triggerdev_exporter.web.alert_views import AlertView
 
 ErrorOf = Callable[[str], RunError | None]
 """The error of a run by its id, if it was retrieved for an alert."""
@@ -163,6 +164,8 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None
     version: str | None
     """Of its newest run."""
+    alerts: list[AlertView] = []
+    """About this task, pending ones too."""
 
 
 class WhyList(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,8 +192,8 @@ def task_row(sight: TaskSight, why: Why) -> TaskRow:
     )
 
 
-def task_view(target: Target, sight: TaskSight, error_of: ErrorOf) -> TaskView:
-    """Everything about one task of one target."""
+def task_view(target: Target, sight: TaskSight, error_of: ErrorOf, alerts: Sequence[AlertView] = ()) -> TaskView:
+    """Everything about one task of one target. `alerts` are about the task, of whatever target."""
     why = explain(sight)
     ledger = target.ledger
     histograms = {} if ledger is None else ledger.histograms
@@ -201,7 +204,7 @@ def task_view(target: Target, sight: TaskSight, error_of: ErrorOf) -> TaskView:
         if (histogram := histograms.get(("run_duration_seconds", (sight.task, outcome.value)))) is not None
     ]
     return TaskView(
-        why=why_view(sight, why),
+        why=why_view(sight, why, alerts),
         row=task_row(sight, why),
         wait=_timing([] if waits is None else [waits]),
         duration=_timing(lasts),
@@ -286,11 +289,11 @@ def _open(sight: TaskSight) -> list[OpenView]:
     ]
 
 
-def why_list(sights: Iterable[TaskSight], now: Instant) -> WhyList:
-    return WhyList(at=iso(now), answers=[why_view(sight, explain(sight)) for sight in sights])
+def why_list(sights: Iterable[TaskSight], now: Instant, alerts: Sequence[AlertView] = ()) -> WhyList:
+    return WhyList(at=iso(now), answers=[why_view(sight, explain(sight), alerts) for sight in sights])
 
 
-def why_view(sight: TaskSight, why: Why) -> WhyView:
+def why_view(sight: TaskSight, why: Why, alerts: Sequence[AlertView] = ()) -> WhyView:
     return WhyView(
         target=sight.target,
         task=sight.task,
@@ -303,6 +306,7 @@ def why_view(sight: TaskSight, why: Why) -> WhyView:
         open=_open(sight),
         queue=sight.queue_name,
         version=sight.version or None,
+        alerts=[alert for alert in alerts if alert.labels.get("target") == sight.target],
     )
 
 

@@ -86,7 +86,8 @@ def why_answers(served: Watching, task: str, target: str | None) -> WhyList:
     """Raises `Problem`."""
     errors_of = _errors_of(served)
     now = served.clock.now()
-    return why_list((sight_of(one, task, now, errors_of) for one in _knowing(served, task, target)), now)
+    sights = (sight_of(one, task, now, errors_of) for one in _knowing(served, task, target))
+    return why_list(sights, now, _alerts_about(served, task, now))
 
 
 def task_answer(served: Watching, task: str, target: str | None) -> TaskAnswer:
@@ -94,8 +95,25 @@ def task_answer(served: Watching, task: str, target: str | None) -> TaskAnswer:
     errors_of = _errors_of(served)
     error_of: ErrorOf = (lambda _: None) if served.witness is None else served.witness.error_of
     now = served.clock.now()
-    views = [task_view(one, sight_of(one, task, now, errors_of), error_of) for one in _knowing(served, task, target)]
+    alerts = _alerts_about(served, task, now)
+    views = [
+        task_view(one, sight_of(one, task, now, errors_of), error_of, alerts) for one in _knowing(served, task, target)
+    ]
     return TaskAnswer(at=iso(now), tasks=views)
+
+
+def _alerts_about(served: Watching, task: str, now: Instant) -> list[alert_views.AlertView]:
+    """Firing ones first; none while alerting is not running."""
+    if served.alerting is None:
+        return []
+    book = served.alerting.scribe.book
+    rules = {rule.id: rule for rule in served.alerting.ruleset.rules}
+    silences = alert_views.active_silences(book.silences.values(), now)
+    mine = [alert for alert in book.alerts.values() if ("task", task) in alert.labels]
+    return [
+        alert_views.alert_view(rules.get(alert.rule), alert, silences, now)
+        for alert in alert_views.sorted_alerts(mine, None)
+    ]
 
 
 async def task_list(
