@@ -5,17 +5,23 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
+from aiohttp import web
 
 from boards.limits import limit, patience
 from dashboards.shipped import GRAFANA, NAMES, Json, expressions, panels, read, selectors
 from triggerdev_exporter.metrics.catalogue import ALL, own_labels
 from triggerdev_exporter.metrics.family import Kind
+from triggerdev_exporter.web.pages import Pages
+from triggerdev_exporter.web.watching import Watching
 from write import documents
 
 LABELS = {family.full_name: (family.kind, {*own_labels(family), "job", "instance"}) for family in ALL}
 PROMETHEUS_OWN = frozenset("up scrape_duration_seconds process_resident_memory_bytes process_cpu_seconds_total".split())
+PAGES = {one.path for one in Pages(cast(Watching, None)).routes() if isinstance(one, web.RouteDef)}
+"""The exporter's own."""
 NOWHERE = {
     "triggerdev_exporter_config_last_reload_timestamp_seconds",
     "triggerdev_runs_by_tag_finished_total",  # empty until somebody names a tag
@@ -47,6 +53,11 @@ def test_a_dashboard_is_tidy(name: str) -> None:
     ids = [panel["id"] for panel in made["panels"]]
     assert len(set(ids)) == len(ids)
     assert "${DS_" not in (GRAFANA / "dashboards" / f"{name}.json").read_text("utf-8")
+    for panel in shown:
+        if panel["type"] == "table":
+            headings = set(panel["transformations"][-1]["options"]["renameByName"].values())
+            assert {one["displayName"] for one in panel["options"]["sortBy"]} <= headings
+            assert {one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]} <= headings
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,7 +119,11 @@ def test_links_lead_to_dashboards_and_keep_time_and_choices(name: str) -> None:
     for url in _links(made):
         used = set(re.findall(r"\$\{(\w+)", url)) - {"__value", "__url_time_range"}
         assert used <= variables[made["uid"]], url
-        if url.startswith(("${app}/", "${exporter}/")):
+        if url.startswith("${app}/"):
+            continue
+        if url.startswith("${exporter}"):
+            page = re.sub(r"\$\{__value[^}]*\}", "{name}", url.removeprefix("${exporter}"))
+            assert page in PAGES, url
             continue
         uid, _, query = url.removeprefix("/d/").partition("?")
         set_there = re.findall(r"var-(\w+)=|\$\{(\w+):queryparam\}", query)
@@ -155,27 +170,71 @@ def test_there_are_pictures_of_it_light_and_dark(name: str) -> None:
         assert 50_000 < len(picture) < 300_000, "a blank page, or more than a page of documentation should load"
 
 
-def _steps(made: Json, title: str) -> list[float]:
-    (panel,) = (panel for panel in panels(made) if panel["title"] == title)
-    return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
+FAILING = [limit("TaskFailureRateHigh"), limit("TaskFailureRateCritical")]
+AGED = [limit("QueueAgeHigh"), limit("QueueAgeCritical")]
+TURNS: dict[str, list[float]] = {
+    # panel, or panel and column → where it turns orange or red; a count turns at the first one that is too many
+    "Age of each collector's data, in intervals": [2, 3],
+    "Age of this data": [120, patience("SourceUnreachable")],
+    "Alerts firing": [1],
+    "Crashed runs, 10 min": [limit("RunsCrashing") + 1],
+    "Critical, firing": [1],
+    "Depth of each queue": [limit("QueueBacklog")],
+    "Did the newest deployment fail?": [1],
+    "Drain ETA": AGED,
+    "Failures in a row": [limit("ConsecutiveFailures") + 1],
+    "Given up": [1],
+    "Items that became no run": [limit("BatchItemsFailed", "failed_items_above") + 0.001],
+    "Last success per task": [limit("TaskNoSuccess", "older_than")],
+    "Longest undelivered": [limit("NotifierFailing", "older_than"), limit("OutboxStalled", "older_than")],
+    "Longest wait in a queue": AGED,
+    "Missed schedules": [1],
+    "Missed slots": [1],
+    "Notifications waiting": [1],
+    "Oldest open batch": [limit("BatchStuck", "older_than")],
+    "Oldest open deployment": [limit("DeployStuck", "older_than")],
+    "Oldest open token": [limit("WaitpointStale", "older_than")],
+    "Oldest run in the queue": AGED,
+    "Others, firing": [1],
+    "Paused queues that hold runs": [1],
+    "Queues that stand still": [1],
+    "Quota left": [limit("QuotaLow", "below")],
+    "Quota left, over time": [limit("QuotaLow", "below")],
+    "Runs that expire": [limit("RunsExpired")],
+    "Runs that fail": FAILING,
+    "Runs that wait for a version": [limit("RunsPendingVersion") + 1],
+    "Runs waiting, the ten deepest queues": [limit("QueueBacklog")],
+    "Share of runs that fail": FAILING,
+    "Share of runs that fail, by version": FAILING,
+    "Since when the oldest open run is in its status": [limit("RunsStuckDequeued", "older_than")],
+    "Spent in the last 24 hours": [limit("SpendHigh")],
+    "Tasks, the worst first: Failed": FAILING,
+    "Use of concurrency": [limit("QueueSaturated")],
+    "Use of concurrency, the ten fullest queues": [limit("QueueSaturated")],
+    "Versions compared: Failed": FAILING,
+    "View lag": [limit("ViewLagHigh")],
+    "Who broke it: failures by version": FAILING,
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "title", "steps"),
-    [
-        ("overview", "Runs that fail", [0.2, 0.5]),
-        ("overview", "Longest wait in a queue", [600, 1800]),
-        ("overview", "Age of this data", [120, patience("SourceUnreachable")]),
-        ("task", "Share of runs that fail", [0.2, 0.5]),
-        ("queues", "Oldest run in the queue", [600, 1800]),
-        ("batches", "Oldest open batch", [900]),
-        ("deployments", "Oldest open deployment", [900]),
-        ("exporter", "View lag", [limit("ViewLagHigh")]),
-        ("exporter", "Quota left", [0.1]),
-    ],
-)
-def test_a_panel_turns_red_where_the_shipped_rule_fires(name: str, title: str, steps: list[float]) -> None:
-    assert _steps(read(name), title) == steps
+def _turning(made: Json) -> Iterator[tuple[str, list[float]]]:
+    for panel in panels(made):
+        yield panel["title"], _after_the_first(panel["fieldConfig"]["defaults"]["thresholds"])
+        for one in panel["fieldConfig"]["overrides"]:
+            for each in one["properties"]:
+                if each["id"] == "thresholds":
+                    yield f"{panel['title']}: {one['matcher']['options']}", _after_the_first(each["value"])
+
+
+def _after_the_first(thresholds: Json) -> list[float]:
+    return [step["value"] for step in thresholds["steps"][1:]]
+
+
+def test_a_panel_turns_red_where_the_shipped_rule_fires() -> None:
+    found = [turning for name in NAMES for turning in _turning(read(name))]
+    assert [(title, steps) for title, steps in found if steps != TURNS.get(title, [])] == []
+    assert TURNS.keys() <= {title for title, _ in found}
+    assert (FAILING, AGED) == ([0.2, 0.5], [600, 1800]), "seconds and shares"
 
 
 # What a query answers in, by what stands in it; the first that is found decides.
