@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource as resource_use
 import subprocess
 import sys
 import tempfile
@@ -224,10 +225,9 @@ def plainly(spans: list[Any], endpoint: str) -> float:
 
 @dataclass(frozen=True)
 class Watched:
-    """What was seen in some time of watching, in seconds."""
+    """What was seen in some time of watching, in seconds: in the second half, unless something else is said."""
 
     seconds: float
-    """In the second half: what waits for a query has a minute or two to go."""
     ticks: int
     longest_gap: float
     """Between the beginnings of two ticks."""
@@ -235,7 +235,10 @@ class Watched:
     stall: float
     cpu: float
     finished: float
+    left: float
+    """Runs that ended since the start and wait no more."""
     exported: float
+    """Their spans."""
     most_pending: int
     """Runs that waited at once. Just before a query that is all that ended since the one before."""
     longest_wait: float
@@ -244,7 +247,7 @@ class Watched:
     def __str__(self) -> str:
         per_minute = self.finished / self.seconds * 60
         spans = (
-            f"; {self.exported / self.seconds * 60:,.0f} spans exported a minute, those of a run "
+            f"; {self.exported:,.0f} spans of {self.left:,.0f} runs exported since the start, those of a run "
             f"{self.longest_wait:.0f} s after its end at most; {self.most_pending:,} runs waited at once"
         )
         return (
@@ -267,7 +270,7 @@ async def watch(urls: dict[str, str], seconds: float, *, traces: bool) -> Watche
             most_pending = 0
             await asyncio.sleep(seconds / 2)  # noqa: TID251 -- the daemon does its work meanwhile
             assert target.journal is not None
-            begun, cpu = counts(target), time.process_time()
+            (finished, _), cpu = counts(target), time.process_time()
             began = last = looked = time.monotonic()  # noqa: TID251 -- measures
             while last - began < seconds / 2:
                 await asyncio.sleep(0.005)  # noqa: TID251 -- measures how long others keep the loop
@@ -281,7 +284,7 @@ async def watch(urls: dict[str, str], seconds: float, *, traces: bool) -> Watche
                     for row in (await target.journal.oldest_spans(1)).values():
                         longest_wait = max(longest_wait, (target.server_now() - row.due.finished_at) / SECOND)
                     last = time.monotonic()  # noqa: TID251 -- that was us
-            finished, exported = (after - before for after, before in zip(counts(target), begun, strict=True))
+            in_all, exported = counts(target)
             return Watched(
                 last - began,
                 len(begins),
@@ -289,11 +292,18 @@ async def watch(urls: dict[str, str], seconds: float, *, traces: bool) -> Watche
                 longest_tick,
                 stall,
                 time.process_time() - cpu,
-                finished,
+                in_all - finished,
+                in_all - target.journal.ledger.waiting_spans,
                 exported,
                 most_pending,
                 longest_wait,
             )
+
+
+def others_cpu() -> float:
+    """Seconds of CPU that processes took which we started, once they ended."""
+    usage = resource_use.getrusage(resource_use.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def counts(target: Watching) -> tuple[float, float]:
@@ -308,10 +318,13 @@ def rows() -> list[Row]:
     with outside(0) as urls:
         found = asyncio.run(cost(10_000, urls))
     seen = []
+    began, before = time.monotonic(), others_cpu()  # noqa: TID251 -- measures
     for traces in (False, True):
         with outside(RUNS_A_MINUTE) as urls:
             seen.append(asyncio.run(watch(urls, 240.0, traces=traces)))
     without, with_ = seen
+    # Most of a poll is waiting for the simulated server, which has the same cores.
+    others = (others_cpu() - before) / (time.monotonic() - began)  # noqa: TID251 -- measures
     return [
         Row(
             "spans a CPU-second, from the state file to the acknowledgement",
@@ -331,16 +344,16 @@ def rows() -> list[Row]:
         Row(
             "CPU of watching and exporting them",
             f"{with_.cpu / with_.seconds:.0%} of a CPU",
-            f"without traces: {without.cpu / without.seconds:.0%}",
+            f"without traces: {without.cpu / without.seconds:.0%}; the simulated server's: {others:.0%}",
             f"{(with_.cpu / with_.seconds) / (without.cpu / without.seconds):.2f} ×",
             "",
         ),
         Row(
-            f"spans exported a minute, of {with_.finished / with_.seconds * 60:,.0f} runs that ended",
-            f"{with_.exported / with_.seconds * 60:,.0f}",
-            f"a run waited {with_.longest_wait:.0f} s at most: the query is asked once a minute",
-            f"{with_.exported / with_.finished:.1f} a run",
-            "3 a run",
+            f"spans exported meanwhile, of {with_.finished / with_.seconds * 60:,.0f} runs that ended a minute",
+            f"{with_.exported:,.0f}",
+            f"a run waited {with_.longest_wait:.0f} s at most: the query is asked once a minute, for 10,000 runs",
+            f"{with_.exported / with_.left:.1f} a run",
+            "3 a run, none lost",
         ),
     ]
 

@@ -125,7 +125,7 @@ def test_everything_else_is_read(tmp_path: Path) -> None:
         service_name="jobs",
         resource={"team": "payé", "service.name": "other"},
         sampler=Sampler("traceidratio", 0.25),
-        limits=Limits(value_length=99, attributes=64, events=2, links=3, event_attributes=64, link_attributes=5),
+        limits=Limits(value_length=99, attributes=64, events=2, links=3, link_attributes=5),
     )
 
 

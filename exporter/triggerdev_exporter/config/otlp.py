@@ -244,7 +244,6 @@ def _limits(reader: _Reader) -> Limits:
         attributes=limit(usual.attributes, f"SPAN_{general}", general),
         events=limit(usual.events, "SPAN_EVENT_COUNT_LIMIT"),
         links=limit(usual.links, "SPAN_LINK_COUNT_LIMIT"),
-        event_attributes=limit(usual.event_attributes, f"EVENT_{general}", general),
         link_attributes=limit(usual.link_attributes, f"LINK_{general}", general),
     )
 

@@ -20,7 +20,6 @@ class Limits:
     attributes: int = 128
     events: int = 128
     links: int = 128
-    event_attributes: int = 128
     link_attributes: int = 128
 
 
