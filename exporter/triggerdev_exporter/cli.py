@@ -66,7 +66,10 @@ def run(config_path: Path | None, listen: str | None) -> None:
 @cli.command()
 @_CONFIG
 def check(config_path: Path | None) -> None:
-    """Check the configuration and the alert rules, offline: all mistakes at once, exit code 2 if there are any."""
+    """Check the configuration and the alert rules, offline.
+
+    All mistakes at once; exit code 2 if there are any.
+    """
     from triggerdev_exporter.commands.check import check_all
 
     check_all(config_path)
@@ -76,10 +79,10 @@ def check(config_path: Path | None) -> None:
 @_CONFIG
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def doctor(config_path: Path | None, format_: str) -> None:
-    """Look online at everything that must be right, and say what to do.
+    """Look online at everything that must be right.
 
-    What the key may read, quota, clocks, state, rules, receivers. Asks each target a dozen times and sends receivers
-    nothing. Exit code 1 if something is broken.
+    Each with what to do about it: what the key may read, quota, clocks, state, rules, receivers. Asks each target a
+    dozen times and sends receivers nothing. Exit code 1 if something is broken.
     """
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.commands.doctor import doctor_all
@@ -93,7 +96,7 @@ def doctor(config_path: Path | None, format_: str) -> None:
 @click.option("--target", default="", help="Ask only this target; default: each until one knows the run.")
 @click.option("--most", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Runs of a tree to read.")
 def trace(config_path: Path | None, run_id: str, target: str, most: int) -> None:
-    """Print the trace and span id of a run, and its tree as bars on one time axis.
+    """Print a run's trace and span id, and its tree as bars.
 
     The ids need no key and no network. The tree takes a request for each run in it.
     """
@@ -120,7 +123,10 @@ def assets() -> None:
 @assets.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def assets_export(folder: Path) -> None:
-    """Write Grafana's dashboards and provisioning, rules for Prometheus and runbooks into DIR."""
+    """Write dashboards, provisioning, rules and runbooks into DIR.
+
+    Grafana's dashboards and provisioning, and rules for Prometheus.
+    """
     from triggerdev_exporter.commands.assets import export_assets
 
     export_assets(folder)
@@ -152,7 +158,7 @@ def demo(listen: str, profile: str, speed: float, seed: int) -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
 @click.option("--history", default="2h", show_default=True, help="How much has happened before the start.")
 def simulate(listen: str, profile: str, scenario: str, speed: float, seed: int, history: str) -> None:
-    """Run the simulator alone: a Trigger.dev API that takes any tr_* key."""
+    """Run the simulator alone: a Trigger.dev that takes any tr_* key."""
     from triggerdev_exporter.app import cannot_listen
     from triggerdev_exporter.process import told_to_stop
     from triggerdev_exporter.simulator.command import SimulatorOptions, run_simulator

@@ -125,6 +125,8 @@ _OTHER_KINDS = frozenset("telegram discord teams msteams opsgenie ntfy pushover 
 
 def _say_more(key: str, section: Path) -> tuple[str, str] | None:
     """Unknown keys of which more can be said than that they are unknown."""
+    if key == "rules" and not section:
+        return "unknown-key", "rules stand in groups; write groups: [{name: mine, rules: [...]}]"
     if key in _MORE:
         return "unknown-key", _MORE[key]
     if section[:1] == ("receivers",) and key in _OTHER_KINDS:

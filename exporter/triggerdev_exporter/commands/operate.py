@@ -44,7 +44,10 @@ def list_alerts(url: Any, state: str | None, format_: str) -> None:
 @click.option("--target", default="", metavar="NAME", help="Only in that one; default: all that know the task.")
 @_formatted
 def why(task: str, url: Any, target: str, format_: str) -> None:
-    """Say why TASK does its work, or does not: triggered, queued, started, ended well? Asks nobody but the daemon."""
+    """Say why TASK does its work, or does not.
+
+    Is it triggered, queued, started, does it end well? Asks nobody but the daemon.
+    """
     from triggerdev_exporter.commands import operations
 
     _do(operations.why(url, task, target, format_))
@@ -95,7 +98,7 @@ def expire_silences(ids: tuple[str, ...], url: Any) -> None:
 
 @click.group()
 def outbox() -> None:
-    """Look at notifications on their way, and decide about those that were given up."""
+    """Look at notifications, and decide about those given up."""
 
 
 @outbox.command("list")
@@ -105,7 +108,10 @@ def outbox() -> None:
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="How many at most.")
 @_formatted
 def list_notifications(url: Any, status: str | None, receiver: str, limit: int, format_: str) -> None:
-    """List notifications of the last days, the newest first, and what became of them."""
+    """List notifications of the last days, and what became of them.
+
+    The newest first.
+    """
     from triggerdev_exporter.commands import operations
 
     _do(operations.list_notifications(url, status or "", receiver, limit, format_))
@@ -117,7 +123,10 @@ def list_notifications(url: Any, status: str | None, receiver: str, limit: int, 
 @click.option("--all", "all_", is_flag=True, help="All that were given up, the oldest first.")
 @_receiver
 def retry(ids: tuple[str, ...], url: Any, all_: bool, receiver: str) -> None:
-    """Send notifications again that were given up, unless something newer of their group arrived since."""
+    """Send notifications again that were given up.
+
+    Unless something newer of their group arrived since.
+    """
     from triggerdev_exporter.commands import operations
 
     _do(operations.change_dead(url, "retry", ids, all_=all_, receiver=receiver))
@@ -154,7 +163,10 @@ def list_receivers(url: Any, format_: str) -> None:
 @click.argument("name")
 @takes_url
 def test_receiver(name: str, url: Any) -> None:
-    """Send a message that is marked as a test through the receiver NAME, now; exit code 1 if it does not arrive."""
+    """Send a message that is marked as a test, now.
+
+    Through the receiver NAME; exit code 1 if it does not arrive.
+    """
     from triggerdev_exporter.commands import operations
 
     _do(operations.test_receiver(url, name))

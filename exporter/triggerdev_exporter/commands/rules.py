@@ -33,7 +33,10 @@ def rules() -> None:
 @takes_rules
 @click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
 def check(files: tuple[str, ...], config_path: Path | None, format_: str) -> None:
-    """Tell every mistake in FILES (or in the rules of the config) at once; exit code 2 if there are any."""
+    """Tell every mistake in FILES at once.
+
+    Or in the rules of the config. Exit code 2 if there are any.
+    """
     from triggerdev_exporter.commands.rule_check import check_rules
 
     check_rules(files, config_path, format_)
@@ -71,7 +74,10 @@ def schema() -> None:
     help="The alert's labels; may be repeated. With alertname, the rule gives its own besides.",
 )
 def route(files: tuple[str, ...], config_path: Path | None, labels: tuple[str, ...]) -> None:
-    """Tell who would get an alert with these labels, and why: every route, mutes, inhibitions."""
+    """Tell who would get an alert with these labels, and why.
+
+    Every route with its verdict, mutes, inhibitions.
+    """
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.commands.rule_route import route_alert
 
@@ -94,7 +100,10 @@ def route(files: tuple[str, ...], config_path: Path | None, labels: tuple[str, .
 def preview(
     files: tuple[str, ...], config_path: Path | None, alert: str, receiver: str, state: str, format_: str
 ) -> None:
-    """Print the message that a receiver would get of an alert, with made-up numbers. Sends nothing."""
+    """Print the message that a receiver would get of an alert.
+
+    With made-up numbers. Sends nothing.
+    """
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.commands import rule_preview
 
@@ -113,7 +122,9 @@ def preview(
 @takes_rules
 @click.option("--verbose", "-v", is_flag=True, help="A line a test.")
 def test(files: tuple[str, ...], config_path: Path | None, verbose: bool) -> None:
-    """Run the tests in FILES (or in the rules of the config) and beside them; exit code 1 if one fails.
+    """Run the tests in FILES and beside them.
+
+    Or those of the rules of the config. Exit code 1 if one fails.
 
     The tests of X.yml stand in it under tests:, or beside it in X_test.yml. Rules of these files take part, and those
     shipped rules that a test names.
@@ -145,7 +156,9 @@ def replay(
     every: str | None,
     format_: str,
 ) -> None:
-    """Tell what FILES (or the rules of the config, or the shipped ones) would have sent. Reads the API; sends nothing.
+    """Tell what FILES would have sent. Sends nothing.
+
+    Or the rules of the config, or the shipped ones. Reads the API. A week takes minutes: --every 1m is faster.
 
     Targets and keys are those of the config and the environment. What the API does not tell of the past is named, and
     rules that need it are not replayed.
@@ -183,9 +196,10 @@ def suggest(
     every: str,
     format_: str,
 ) -> None:
-    """Print thresholds that fit the last days, task by task, each with the messages it would have sent.
+    """Print thresholds that fit the last days, task by task.
 
-    The output is a file of rules, to be read and pasted. Reads the API; sends nothing.
+    Each with the messages it would have sent. The output is a file of rules, to be read and pasted. Reads the API;
+    sends nothing.
     """
     from triggerdev_exporter.clock import SystemClock
     from triggerdev_exporter.commands.rule_suggest import Wish, suggest_rules
@@ -226,7 +240,9 @@ def export(
     grafana_at: str,
     status_at: str,
 ) -> None:
-    """Print FILES (or the rules of the config, or the shipped ones) as rules for Prometheus.
+    """Print FILES as rules for Prometheus.
+
+    Or the rules of the config, or the shipped ones.
 
     Rules that Prometheus cannot express are left out: the document and stderr say which, and why.
     """
