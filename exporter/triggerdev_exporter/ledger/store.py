@@ -320,7 +320,8 @@ class Store:
             )
             write(
                 "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)",
-                [(target_id, hashed, until, marks) for hashed, (until, marks) in news.settled.items()],
+                # In the order in which they lie on disk: where many are remembered, each is on a page of its own.
+                [(target_id, hashed, until, marks) for hashed, (until, marks) in sorted(news.settled.items())],
             )
             for (kind, key), fact in news.facts.items():
                 if kind is Kind.STRIP and fact is None:
