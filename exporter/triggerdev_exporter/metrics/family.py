@@ -48,7 +48,8 @@ class Buckets(NamedTuple):
 
 
 Value = float | Buckets
-Rows = Iterable[tuple[tuple[str, ...], Value]]
+Row = tuple[tuple[str, ...], Value]
+Rows = Iterable[Row]
 
 
 @dataclass(frozen=True)

@@ -178,25 +178,24 @@ class Page:
         gathered = [_gather(OWN_FAMILIES, view, memory, format_, unwritten) for view in self._views]
         write(unwritten)
         lines = _together(OWN_FAMILIES, gathered, series, format_)
-        unwritten.clear()
         process = Process(
             self._loaded_at, self._reloaded, self._state_bytes, series, self._folded(), self._book, self._stall
         )
         static_of = {view.target.name: view.target.config.labels for view in self._views}
         for family in (*ALERT_FAMILIES, *PROCESS_FAMILIES):
             place = len(lines)
-            lines.append(header(family.full_name, family.help, family.kind, openmetrics=openmetrics_))
-            count = 0
             for target, rows in _by_target(family, process).items():
                 static = static_of.get(target, {})
                 text = memory.own_lines.get((family.name, target))
                 if text is None or text.static != static:
                     text = SeriesText(family.full_name, family.labels, static, family.kind)
                     memory.own_lines[family.name, target] = text
-                count += text.gather(rows, lines, unwritten)
-            if not count:
-                del lines[place:]
-        write(unwritten)
+                unwritten = []
+                told = text.gather(rows, unwritten)
+                write(unwritten)
+                lines += told
+            if len(lines) > place:
+                lines.insert(place, header(family.full_name, family.help, family.kind, openmetrics=openmetrics_))
         by_library = openmetrics.generate_latest if openmetrics_ else exposition.generate_latest
         lines += [by_library(registry).removesuffix(b"# EOF\n") for registry in self._registries]
         if openmetrics_:
@@ -231,12 +230,7 @@ def _gather(
 ) -> _Lines:
     """What there is to say of a target at this instant, a list for each of `families`."""
     texts = _Texts(memory, view, format_)
-    gathered: _Lines = []
-    for family in families:
-        lines: list[bytes] = []
-        texts.of(family).gather(family.rows(view), lines, unwritten)
-        gathered.append(lines)
-    return gathered
+    return [texts.of(family).gather(family.rows(view), unwritten) for family in families]
 
 
 def _together(

@@ -1,8 +1,8 @@
 """The text of series, in the text format or OpenMetrics: one line or one histogram a label set. No I/O.
 
-What a label set looks like is kept beside its value: on the next page it costs a look-up, and work only where the value
-is another. That work can be left for later, once all numbers of a page are known. Only syntax lives here: which series
-there are is said by the families.
+What a label set looks like is kept beside its value: on the next page it costs a comparison, and work only where the
+value is another. That work can be left for later, once all numbers of a page are known. Only syntax lives here: which
+series there are is said by the families.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from functools import cache
 from itertools import accumulate
 
 from triggerdev_exporter.ledger.exemplars import Exemplar
-from triggerdev_exporter.metrics.family import Buckets, Kind, Rows, Value
+from triggerdev_exporter.metrics.family import Buckets, Kind, Row, Rows, Value
 
 INFINITY = float("inf")
 _LONGEST_EXEMPLAR = 128
-_ROOM = 64
-"""Label sets that may be remembered for nothing, beyond twice those that are shown."""
 
 
 class SeriesText:
@@ -46,33 +44,47 @@ class SeriesText:
         self._exemplars = exemplars
         self._counts = kind is not Kind.GAUGE
         self._static_words = [f'{name}="{escape(value)}"' for name, value in static.items()]
-        self._kept: dict[tuple[str, ...], tuple[Value, bytes]] = {}
+        self._rows: list[Row | None] = []
+        """What `_lines` say; ``None``: what is there is not written yet."""
+        self._lines: list[bytes] = []
 
-    def gather(self, rows: Rows, lines: list[bytes], unwritten: list[Unwritten]) -> int:
-        """Append the lines of `rows` to `lines`; returns how many rows there were.
+    def gather(self, rows: Rows, unwritten: list[Unwritten]) -> list[bytes]:
+        """The lines of `rows`, in their order; they are this object's own, until the next page is gathered.
 
-        Where a label set is new, or its value is another, an empty line stands for what `unwritten` is to put there.
+        Where a label set is new, or its value is another, `unwritten` is to put the line into its place.
         """
-        kept, append = self._kept, lines.append
-        count = 0
-        for labels, value in rows:
-            count += 1
-            known = kept.get(labels)
-            if known is not None and known[0] == value:
-                append(known[1])
-            else:
-                unwritten.append((self, lines, len(lines), labels, value))
-                append(b"")
-        # Series come and go: what is remembered must not outgrow what is shown.
-        if len(kept) > 2 * count + _ROOM:
-            kept.clear()
-        return count
+        now, before = list(rows), self._rows
+        if len(now) != len(before):
+            return self._gather_anew(now, unwritten)
+        # Most often the same label sets are there again: side by side they need no look-up.
+        changed = [place for place, (new, old) in enumerate(zip(now, before, strict=True)) if new != old]
+        for place in changed:
+            old = before[place]
+            if old is not None and old[0] != now[place][0]:
+                return self._gather_anew(now, unwritten)
+        for place in changed:
+            before[place] = None
+            unwritten.append((self, place, *now[place]))
+        return self._lines
 
-    def line(self, labels: tuple[str, ...], value: Value) -> bytes:
-        """The lines of one label set; they are kept for the next page."""
-        line = self._text(labels, value).encode()
-        self._kept[labels] = (value, line)
-        return line
+    def _gather_anew(self, now: list[Row], unwritten: list[Unwritten]) -> list[bytes]:
+        """The same where other label sets are there: each is looked for among those of the page before."""
+        known = {row[0]: (row[1], line) for row, line in zip(self._rows, self._lines, strict=True) if row is not None}
+        self._rows, self._lines = list(now), []
+        for place, (labels, value) in enumerate(now):
+            found = known.get(labels)
+            if found is not None and found[0] == value:
+                self._lines.append(found[1])
+            else:
+                self._rows[place] = None
+                self._lines.append(b"")
+                unwritten.append((self, place, labels, value))
+        return self._lines
+
+    def put(self, place: int, labels: tuple[str, ...], value: Value) -> None:
+        """Write the line of a label set into its place."""
+        self._lines[place] = self._text(labels, value).encode()
+        self._rows[place] = (labels, value)
 
     def _text(self, labels: tuple[str, ...], value: Value) -> str:
         name, inner = self._name, self._inner(labels)
@@ -102,14 +114,14 @@ class SeriesText:
         return ",".join([*self._static_words, *own])
 
 
-Unwritten = tuple[SeriesText, list[bytes], int, tuple[str, ...], Value]
-"""A label set that has no text yet: whose it is, its place among which lines, and what it says."""
+Unwritten = tuple[SeriesText, int, tuple[str, ...], Value]
+"""A label set that has no text yet: whose it is, its place there, and what it says."""
 
 
 def write(unwritten: Iterable[Unwritten]) -> None:
-    """Put the text of label sets into their places."""
-    for text, lines, place, labels, value in unwritten:
-        lines[place] = text.line(labels, value)
+    """Put the lines of label sets into their places."""
+    for text, place, labels, value in unwritten:
+        text.put(place, labels, value)
 
 
 def exemplar_text(exemplar: Exemplar | None) -> str:
