@@ -242,7 +242,7 @@ async def test_open_runs_and_queues(tmp_path: Path) -> None:
         story.faults.view_status = 500
         await story.let(daemon, 60, step=30)
         (note,) = (await seen(story, daemon, wanted("source_down"))).notes
-        assert note.startswith("runs: http: ")
+        assert note == "runs: 500 Internal Server Error"
 
 
 # ── texts ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -234,5 +234,11 @@ def _notes(target: Target, wanted: Wanted) -> tuple[str, ...]:
             return (f"{queue.queued} wait, {queue.running}{limit} run" + (", paused" if queue.paused else ""),)
     if CONDITIONS[wanted.condition].is_blindness:
         states = target.states.items()
-        return tuple(f"{name}: {state.trouble}" for name, state in states if state.trouble and state.up is False)
+        return tuple(_trouble(name, state.trouble) for name, state in states if state.trouble and state.up is False)
     return ()
+
+
+def _trouble(collector: str, trouble: str) -> str:
+    """``runs: 503 Internal Server Error``: what went wrong names the endpoint itself, after its reason."""
+    _, _, detail = trouble.partition(": ")
+    return detail if detail.startswith(f"{collector}: ") else f"{collector}: {trouble}"
