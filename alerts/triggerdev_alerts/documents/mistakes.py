@@ -19,7 +19,7 @@ _HOOK = re.compile(r"""(?:(?<=hooks\.slack\.com/)|(?<=/api/webhooks/))[^\s"'},\]
 # A key that promises a secret, up to the end of the line; secret_key_file and secret_key_env hold none. Who knows the
 # URL of a webhook may post to it.
 _PROMISED = re.compile(
-    r"""(?i)(?P<key>[\w-]*(?:secret|token|password|(?:api|routing|service|integration)_?key|webhook_?url|endpoint|\burl\b)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
+    r"""(?i)(?P<key>[\w-]*(?:secret|token|password|(?:api|routing|service|integration)_?key|webhook_?url|\burl\b)(?!\w*_(?:file|env)\b)[\w-]*["']?\s*[:=]\s*)(?P<secret>\S.*)"""
 )
 _LONGEST_SOURCE = 160
 _LONGEST_VALUE = 60
