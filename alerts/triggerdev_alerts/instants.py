@@ -42,3 +42,8 @@ def iso(instant: Instant) -> str:
     """`instant` in RFC 3339, as the API writes it: ``2026-11-23T18:30:00.000Z``."""
     seconds, millis = divmod(instant, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def iso_or_none(instant: Instant | None) -> str | None:
+    """The same, where 0 and ``None`` are no instant at all."""
+    return iso(instant) if instant else None

@@ -112,6 +112,8 @@ async def test_silences(stage: Operated, client: Client) -> None:
     stage.clock.advance(120)
     active = await stage.silence('task=~"send-*" owner!=x')
     found = await ask(client, "/api/v1/silences")
+    page = await ask(client, "/api/v1/silences?limit=1&offset=1")
+    assert (page["total"], page["silences"]) == (len(found["silences"]), found["silences"][1:2])
     assert [(silence["id"], silence["state"]) for silence in found["silences"]] == [
         (active.id, "active"), (over.id, "expired"),
     ]  # fmt: skip
@@ -485,7 +487,7 @@ async def test_our_own_page_and_the_command_line_may_write(client: Client) -> No
         ("alerts?stat=firing", 'there is no parameter "stat"; did you mean "state"?'),
         ("alerts?limit=0", '"0" is no limit; write a number from 1 to 1000'),
         ("alerts?limit=%D9%A3", "is no limit"),
-        ("silences?x=1", 'there is no parameter "x"; there is none here'),
+        ("receivers?x=1", 'there is no parameter "x"; there is none here'),
         ("notifications?status=lost", '"lost" is no status; use one of queued, sending, sent, dead, superseded'),
         ("notifications?limit=1001", '"1001" is no limit'),
         ("notifications?cursor=x", '"x" is no cursor; send next_cursor back as it came'),

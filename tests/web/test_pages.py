@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient
 
 from pages_stage import Paged, paged
 from triggerdev_exporter.ledger.facts import Kind, TaskFacts
-from triggerdev_exporter.web.pages import PAGE_SECURITY
+from triggerdev_exporter.web.pages import PAGE_SECURITY, SILENCES_A_PAGE
 
 Client = TestClient[Any, Any]
 WEB = Path(__file__).parents[2] / "exporter" / "triggerdev_exporter" / "web"
@@ -143,6 +143,18 @@ async def test_a_letter_that_is_not_dead_is_left_alone(stage: Paged, client: Cli
 
 
 # ── many ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_many_silences_are_turned_over(stage: Paged, client: Client) -> None:
+    for number in range(SILENCES_A_PAGE + 1):
+        await stage.silence(f"task=number-{number:02d}", minutes=60 + number)
+    async with client.get("/silences") as response:
+        first = await response.text()
+    async with client.get("/silences?page=2") as response:
+        second = await response.text()
+    last = f"task=number-{SILENCES_A_PAGE}"
+    assert (last in first, last in second) == (False, True), "the one that lasts longest comes last"
+    assert "page 1 of 2" in first
 
 
 async def test_ten_thousand_tasks_stay_usable(stage: Paged, client: Client) -> None:

@@ -63,7 +63,8 @@ def silences_text(found: SilenceList, *, with_expired: bool) -> str:
     lines: list[str] = []
     for head, silence in zip(heads, silences, strict=True):
         lines += [head, f"  {tame_line(silence.author)}: {tame_line(silence.comment)}"]
-    return "\n".join(lines)
+    left = found.total - len(found.silences)
+    return "\n".join([*lines, *([f"… and {left:,} more, or over"] if left > 0 else [])])
 
 
 def _span(silence: SilenceView, now: Instant) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from triggerdev_alerts.alert import Alert, Reason, State
 from triggerdev_alerts.book import Book, Letter, ReceiverEntry, RuleEntry, Silence
-from triggerdev_alerts.instants import HOUR, Instant, iso
+from triggerdev_alerts.instants import HOUR, Instant, iso, iso_or_none
 from triggerdev_alerts.message.compose import compose
 from triggerdev_alerts.message.text import title
 from triggerdev_alerts.notify.matcher_text import format_matchers
@@ -104,6 +104,8 @@ class SilenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 class SilenceList(msgspec.Struct, frozen=True, kw_only=True):
     at: str
+    total: int = 0
+    """How many there are, also where fewer are listed."""
     silences: list[SilenceView]
 
 
@@ -253,7 +255,7 @@ def alert_view(
         sample=alert.sample,
         unit=notice.unit,
         says=notice.says,
-        stale_since=_instant(alert.stale_since),
+        stale_since=iso_or_none(alert.stale_since),
         silenced_by=silencing(silences, alert),
         evidence=None if evidence is None else _evidence(notice.evidence),
     )
@@ -281,10 +283,6 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _instant(at: Instant) -> str | None:
-    return iso(at) if at else None
-
-
 def silence_view(silence: Silence, now: Instant) -> SilenceView:
     state = "expired" if silence.ends_at <= now else "active" if silence.starts_at <= now else "pending"
     return SilenceView(
@@ -299,13 +297,12 @@ def silence_view(silence: Silence, now: Instant) -> SilenceView:
     )
 
 
-def silence_list(silences: Iterable[Silence], now: Instant) -> SilenceList:
+def silence_list(silences: Iterable[Silence], now: Instant, limit: int, offset: int = 0) -> SilenceList:
     """Those that hold first, then those that will, then those that are over; each by its end."""
     order = ("active", "pending", "expired")
     views = [silence_view(silence, now) for silence in silences]
-    return SilenceList(
-        at=iso(now), silences=sorted(views, key=lambda view: (order.index(view.state), view.ends_at, view.id))
-    )
+    views.sort(key=lambda view: (order.index(view.state), view.ends_at, view.id))
+    return SilenceList(at=iso(now), total=len(views), silences=views[offset : offset + limit])
 
 
 def silence_answer(silence: Silence, alerts: Iterable[Alert], now: Instant) -> SilenceAnswer:
@@ -328,7 +325,7 @@ def notification_view(letter: Letter) -> NotificationView:
         attempts=letter.attempts,
         created_at=iso(letter.created_at),
         next_at=iso(letter.next_at) if letter.status == "queued" else None,
-        done_at=_instant(letter.done_at),
+        done_at=iso_or_none(letter.done_at),
         error=letter.last_error or None,
     )
 
@@ -355,7 +352,7 @@ def _receiver(name: str, kind: str, entry: ReceiverEntry, waiting: int, now: Ins
         pending=waiting,
         given_up=sum(at > now - HOUR for at in entry.dead),
         paused_until=iso(entry.paused_until) if paused else None,
-        failing_since=_instant(entry.failing_since),
+        failing_since=iso_or_none(entry.failing_since),
         error=(entry.disabled or entry.last_error or None) if state != "ok" else None,
     )
 
@@ -379,9 +376,9 @@ def rule_view(rule: Rule, book: Book, reason: str | None = None) -> RuleView:
         condition=rule.when.type,
         shipped=rule.shipped,
         outcome=_outcome(rule, entry, states),
-        evaluated_at=None if entry is None else _instant(entry.evaluated_at),
+        evaluated_at=None if entry is None else iso_or_none(entry.evaluated_at),
         error=None if entry is None else entry.error or None,
-        error_since=None if entry is None else _instant(entry.error_since),
+        error_since=None if entry is None else iso_or_none(entry.error_since),
         alerts=dict(states),
         when=condition_in_words(rule),
         reason=reason,

@@ -32,14 +32,13 @@ from triggerdev_alerts.rules.model import Rule, RuleSet
 from triggerdev_alerts.signals import Evidence
 from triggerdev_exporter.clock import Clock
 from triggerdev_exporter.web import alert_views as views
-from triggerdev_exporter.web.api_route import ApiRoute, Parameter
-from triggerdev_exporter.web.json_api import Problem, answer, chosen, limited, numbered, read_body
+from triggerdev_exporter.web.api_route import ApiRoute, Parameter, paging
+from triggerdev_exporter.web.json_api import Problem, answer, chosen, limited, paged, read_body
 from triggerdev_exporter.web.rule_reasons import reason
 
 MOST = 1_000
 """How many things one answer lists."""
 MOST_EVIDENCE = 50
-FURTHEST = 1_000_000
 _CURSOR = re.compile(r"([0-9]{1,15})-([\w-]{1,80})", re.ASCII)
 
 
@@ -77,7 +76,7 @@ def routes(served: WithAlerting) -> list[ApiRoute]:
     api = _Api(served)
     silence = Parameter("id", "The id of a silence.")
     letter = Parameter("id", "The id of a notification.")
-    limit = Parameter("limit", "How many at most.", least=1, most=MOST, default=MOST)
+    all_of_it = paging(MOST, MOST)
     return [
         ApiRoute(
             "GET",
@@ -87,8 +86,7 @@ def routes(served: WithAlerting) -> list[ApiRoute]:
             views.AlertList,
             query=(
                 Parameter("state", "Only those.", choices=[state.value for state in State]),
-                limit,
-                Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+                *all_of_it,
                 Parameter("evidence", "With runs and errors; then 50 at most.", choices=("no", "yes"), default="no"),
             ),
             refuses=(503,),
@@ -97,8 +95,9 @@ def routes(served: WithAlerting) -> list[ApiRoute]:
             "GET",
             "/api/v1/silences",
             api.silences,
-            "Silences, those that are over included.",
+            "Silences, those that are over included, at the end.",
             views.SilenceList,
+            query=all_of_it,
             refuses=(503,),
         ),
         ApiRoute(
@@ -178,8 +177,7 @@ def routes(served: WithAlerting) -> list[ApiRoute]:
             "Rules, their last evaluation, and what it said; what fires or is wrong first.",
             views.RuleList,
             query=(
-                limit,
-                Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+                *all_of_it,
                 Parameter(
                     "reason", "With how near each is to firing; then 50 at most.", choices=("no", "yes"), default="no"
                 ),
@@ -198,13 +196,14 @@ class _Api:
         """Receivers that a test is under way to."""
 
     async def alerts(self, request: web.Request) -> web.Response:
-        state, limit = chosen(request, "state", [state.value for state in State]), limited(request, MOST, MOST)
-        offset = numbered(request, "offset", 0, 0, FURTHEST)
+        state, (limit, offset) = chosen(request, "state", [state.value for state in State]), paged(request, MOST, MOST)
         with_evidence = chosen(request, "evidence", ("no", "yes")) == "yes"
         return answer(await list_alerts(self._alerting(), self._now(), state, limit, offset, evidence=with_evidence))
 
     async def silences(self, request: web.Request) -> web.Response:
-        return answer(views.silence_list(self._alerting().scribe.book.silences.values(), self._now()))
+        limit, offset = paged(request, MOST, MOST)
+        silences = self._alerting().scribe.book.silences.values()
+        return answer(views.silence_list(silences, self._now(), limit, offset))
 
     async def add_silence(self, request: web.Request) -> web.Response:
         wish = await read_body(request, views.SilenceWish)
@@ -294,7 +293,7 @@ class _Api:
         return answer(views.tryout_answer(name, attempt))
 
     async def rules(self, request: web.Request) -> web.Response:
-        limit, offset = limited(request, MOST, MOST), numbered(request, "offset", 0, 0, FURTHEST)
+        limit, offset = paged(request, MOST, MOST)
         with_reasons = chosen(request, "reason", ("no", "yes")) == "yes"
         return answer(await list_rules(self._alerting(), self._served.clock, limit, offset, reasons=with_reasons))
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from triggerdev_exporter.web.json_api import check_parameters
+from triggerdev_exporter.web.json_api import FURTHEST, check_parameters
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -30,6 +30,14 @@ class Parameter:
     @property
     def is_number(self) -> bool:
         return self.most is not None
+
+
+def paging(default: int, most: int) -> tuple[Parameter, Parameter]:
+    """What `json_api.paged` reads."""
+    return (
+        Parameter("limit", "How many at most.", least=1, most=most, default=default),
+        Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from triggerdev_exporter.web.alert_views import ErrorAnswer, ErrorText
 
 log = logging.getLogger(__name__)
 
+FURTHEST = 1_000_000
+"""How many of a list may be left out."""
 PREFIX = "/api/"
 LARGEST_BODY = 64 * 1024
 _CONTENT_TYPE = "application/json"
@@ -155,6 +157,11 @@ def chosen(request: web.Request, name: str, choices: Collection[str]) -> str | N
 def limited(request: web.Request, default: int, most: int) -> int:
     """The parameter ``limit``. Raises `Problem`."""
     return numbered(request, "limit", default, 1, most)
+
+
+def paged(request: web.Request, default: int, most: int) -> tuple[int, int]:
+    """The parameters ``limit`` and ``offset``. Raises `Problem`."""
+    return limited(request, default, most), numbered(request, "offset", 0, 0, FURTHEST)
 
 
 def numbered(request: web.Request, name: str, default: int, least: int, most: int) -> int:

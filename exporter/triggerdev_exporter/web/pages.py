@@ -28,7 +28,7 @@ PAGE_SECURITY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-ALERTS_A_PAGE, TASKS_A_PAGE, RULES_A_PAGE, LETTERS_A_PAGE = 25, 50, 50, 50
+ALERTS_A_PAGE, TASKS_A_PAGE, RULES_A_PAGE, LETTERS_A_PAGE, SILENCES_A_PAGE = 25, 50, 50, 50, 50
 REFRESH_S = 10
 MOST_PAGES = 100_000
 _TITLES = {400: "That cannot be meant", 403: "Not from there", 404: "There is no such thing", 503: "Not now"}
@@ -170,7 +170,9 @@ class Pages:
     async def silences(
         self, request: web.Request, mistake: str = "", wish: alert_views.SilenceWish | None = None
     ) -> web.Response:
-        alerting, now = self.alerting(), self._served.clock.now()
+        alerting, now, page = self.alerting(), self._served.clock.now(), _page_number(request)
+        first = (page - 1) * SILENCES_A_PAGE
+        view = alert_views.silence_list(alerting.scribe.book.silences.values(), now, SILENCES_A_PAGE, first)
         empty = alert_views.SilenceWish(
             matchers=request.query.get("matchers", "")[:2000], duration="2h", author="", comment=""
         )
@@ -180,10 +182,12 @@ class Pages:
             400 if mistake else 200,
             has_forms=True,
             here="/silences",
-            view=alert_views.silence_list(alerting.scribe.book.silences.values(), now),
+            view=view,
             said=_said(request, alerting, now),
             mistake=mistake,
             wish=wish or empty,
+            parameters={},
+            **_paging(page, view.total, SILENCES_A_PAGE),
         )
 
     async def runbook(self, request: web.Request) -> web.Response:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from triggerdev_alerts.instants import iso_or_none
 from triggerdev_exporter.spans.exports import Exports
 from triggerdev_exporter.spans.policy import DROP_REASONS
 from triggerdev_exporter.target import Target
-from triggerdev_exporter.web.task_views import instant
 
 
 class SpansView(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ def spans_view(target: Target) -> SpansView | None:
         collector=exports.collector,
         state=_state(exports, exported),
         trouble=exports.trouble,
-        since=instant(exports.troubled_since),
+        since=iso_or_none(exports.troubled_since),
         objection=exports.objection,
         exported=exported,
         pending=ledger.waiting_spans,

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from triggerdev_alerts.instants import iso_or_none
 from triggerdev_exporter.clock import Instant, iso
 from triggerdev_exporter.ledger import coverage
 from triggerdev_exporter.target import CollectorState, Target
 from triggerdev_exporter.web.span_views import SpansView, spans_view
-from triggerdev_exporter.web.task_views import instant
 
 CALLS: Mapping[str, tuple[str, ...]] = {
     "runs": ("runs", "run", "query"),
@@ -152,10 +152,10 @@ def _collector(target: Target, name: str, state: CollectorState, now: Instant) -
     return CollectorView(
         name=name,
         state=_word(state, now),
-        last_success=instant(state.last_success),
+        last_success=iso_or_none(state.last_success),
         duration_ms=None if state.duration_s is None else round(state.duration_s * 1000),
         interval_ms=state.interval_ms,
-        next_at=instant(state.next_at),
+        next_at=iso_or_none(state.next_at),
         errors=dict(sorted(state.errors.items())),
         trouble=state.trouble,
         calls=sum(number for (endpoint, _), number in calls.items() if endpoint in CALLS[name]),
@@ -188,5 +188,5 @@ def _deployment(target: Target) -> DeploymentView | None:
     if one is None:
         return None
     return DeploymentView(
-        version=one.version, status=one.status, deployed_at=instant(one.deployed_at), runtime=one.runtime
+        version=one.version, status=one.status, deployed_at=iso_or_none(one.deployed_at), runtime=one.runtime
     )

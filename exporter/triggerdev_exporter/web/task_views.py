@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from triggerdev_alerts.instants import iso_or_none
 from triggerdev_exporter.clock import Instant, iso
 from triggerdev_exporter.ledger.recent import Ended, VersionSight
 from triggerdev_exporter.ledger.tally import Histogram
@@ -181,8 +182,8 @@ def task_row(sight: TaskSight, why: Why) -> TaskRow:
         task=sight.task,
         leaf=why.cause.leaf.value,
         says=why.cause.says,
-        last_success=instant(sight.last_success),
-        last_finished=instant(sight.last_finished),
+        last_success=iso_or_none(sight.last_success),
+        last_finished=iso_or_none(sight.last_finished),
         failures_in_a_row=sight.failures,
         open=_open(sight),
         version=sight.version or None,
@@ -263,8 +264,8 @@ def schedule_view(target: str, task: str, one: ScheduleSight) -> ScheduleView:
         cron=one.cron,
         timezone=one.timezone,
         active=one.active,
-        last_run=instant(one.last_run),
-        next_run=instant(one.next_run),
+        last_run=iso_or_none(one.last_run),
+        next_run=iso_or_none(one.next_run),
         missed=len(one.missed),
         missed_since=iso(one.missed[0]) if one.missed else None,
     )
@@ -300,8 +301,8 @@ def why_view(sight: TaskSight, why: Why, alerts: Sequence[AlertView] = ()) -> Wh
         cause=_cause(why.cause),
         also=[_cause(cause) for cause in why.also],
         unseen=list(why.unseen),
-        last_success=instant(sight.last_success),
-        last_finished=instant(sight.last_finished),
+        last_success=iso_or_none(sight.last_success),
+        last_finished=iso_or_none(sight.last_finished),
         failures_in_a_row=sight.failures,
         open=_open(sight),
         queue=sight.queue_name,
@@ -311,8 +312,4 @@ def why_view(sight: TaskSight, why: Why, alerts: Sequence[AlertView] = ()) -> Wh
 
 
 def _cause(cause: Cause) -> CauseView:
-    return CauseView(leaf=cause.leaf.value, says=cause.says, since=instant(cause.since), do=cause.do)
-
-
-def instant(at: Instant | None) -> str | None:
-    return iso(at) if at else None
+    return CauseView(leaf=cause.leaf.value, says=cause.says, since=iso_or_none(cause.since), do=cause.do)

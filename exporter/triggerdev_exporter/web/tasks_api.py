@@ -9,15 +9,14 @@ from aiohttp import web
 
 from triggerdev_exporter.readings.ranking import SORTS
 from triggerdev_exporter.web import watching
-from triggerdev_exporter.web.api_route import ApiRoute, Parameter
-from triggerdev_exporter.web.json_api import answer, chosen, limited, numbered
+from triggerdev_exporter.web.api_route import ApiRoute, Parameter, paging
+from triggerdev_exporter.web.json_api import answer, chosen, paged
 from triggerdev_exporter.web.overview import Overview
 from triggerdev_exporter.web.target_views import TargetList
 from triggerdev_exporter.web.task_views import TaskAnswer, TaskList, WhyList
 
-MOST = 200
+USUAL, MOST = 50, 200
 """How many tasks one answer lists."""
-FURTHEST = 1_000_000
 
 
 def routes(served: watching.Watching) -> list[ApiRoute]:
@@ -30,14 +29,15 @@ def routes(served: watching.Watching) -> list[ApiRoute]:
         return answer(watching.target_list(served))
 
     async def tasks(request: web.Request) -> web.Response:
+        limit, offset = paged(request, USUAL, MOST)
         return answer(
             await watching.task_list(
                 served,
                 sort=chosen(request, "sort", SORTS) or SORTS[0],
                 search=request.query.get("search", ""),
                 target=chosen(request, "target", [target.name for target in served.targets]),
-                offset=numbered(request, "offset", 0, 0, FURTHEST),
-                limit=limited(request, 50, MOST),
+                limit=limit,
+                offset=offset,
             )
         )
 
@@ -62,8 +62,7 @@ def routes(served: watching.Watching) -> list[ApiRoute]:
                 Parameter("sort", "What comes first.", choices=SORTS, default=SORTS[0]),
                 Parameter("search", "Only those whose name contains it."),
                 target,
-                Parameter("limit", "How many at most.", least=1, most=MOST, default=50),
-                Parameter("offset", "How many to leave out.", least=0, most=FURTHEST, default=0),
+                *paging(USUAL, MOST),
             ),
         ),
         ApiRoute(
