@@ -219,14 +219,15 @@ async def test_a_server_with_a_fault(tmp_path: Path, row: Row) -> None:
 
 
 SLOW = (
-    Row(on("queues", latency_s=60), {**_NOTHING, "api": (BROKEN, "no complete answer within 0.2 s")}),
+    Row(on("queues", latency_s=60), {**_NOTHING, "api": (BROKEN, "no complete answer within 1 s")}),
     Row({"view_delay_s": 60}, {"runs": (BROKEN, "no complete answer"), "view": (UNKNOWN, ""), "trql": (BROKEN, "")}),
 )
 
 
 @pytest.mark.parametrize("row", SLOW, ids=[row.name for row in SLOW])
 async def test_a_server_that_takes_too_long(tmp_path: Path, row: Row) -> None:
-    agree(await told(tmp_path, "v4.5", row.fault, clock=ScaledClock(), deadline_s=0.2), row.expected)
+    # Whatever is not slow must be answered in that time, also by a busy machine.
+    agree(await told(tmp_path, "v4.5", row.fault, clock=ScaledClock(), deadline_s=1.0), row.expected)
 
 
 def test_no_fault_of_the_simulator_is_left_out() -> None:
