@@ -78,6 +78,8 @@ class Day:
     answer: Callable[[Envelope], Attempt] = lambda envelope: DELIVERED
     otlp: Otlp | None = None
     """The collector of spans, if there is one. It cannot be reached at first."""
+    blind_at: Instant | None = None
+    """A moment at which the API could not be read for minutes, and nothing of it is known any more."""
     is_alone: bool = True
     """Whether ours is the only exporter that is scraped. The one beside it sees the same in another environment."""
 
@@ -121,6 +123,7 @@ def bad_day() -> Day:
         },
         answer=_moody,
         otlp=Otlp(),
+        blind_at=BEGIN + 32 * MINUTE,
     )
 
 

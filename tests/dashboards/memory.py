@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from dashboards.days import END, SCRAPE_S
 from end_to_end.processes import Program, Stage, ask, wait_until
+from triggerdev_exporter.clock import Instant
 
 Sample = tuple[Mapping[str, str], list[float]]
 """The labels of a series, and its values."""
@@ -71,8 +72,8 @@ class Memory:
         assert "warnings" not in answer.json, answer.text
         return answer.json["data"]
 
-    def now(self, query: str) -> list[Sample]:
-        found = self._api("query", query=query, time=str(END // 1000))["result"]
+    def now(self, query: str, at: Instant = END) -> list[Sample]:
+        found = self._api("query", query=query, time=str(at // 1000))["result"]
         return [(one["metric"], [float(one["value"][1])]) for one in found]
 
     def range(self, query: str, shown_s: int) -> list[Sample]:
