@@ -216,6 +216,6 @@ def open_engine() -> Iterator[Engine]:
             if process.stdin is not None:
                 process.stdin.close()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()

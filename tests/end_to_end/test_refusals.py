@@ -158,7 +158,7 @@ def test_two_daemons_do_not_share_a_state(stage: Stage) -> None:
     # The lock ends with its owner, however that ended.
     second = stage.run("--config", config)
     second.process.kill()
-    second.process.wait(10)
+    second.process.wait(60)
     assert stage.run("--config", config).end() == 0
 
 

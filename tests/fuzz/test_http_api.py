@@ -125,6 +125,6 @@ def _hold(strategy: Any, url: str) -> None:
     def holds(case: Any) -> None:
         # Not checked: that everything is accepted that the document allows. Whether a target of that name is there, or
         # matchers mean something, no schema can tell.
-        case.call_and_validate(base_url=url, headers=JSON, excluded_checks=[positive_data_acceptance], timeout=20)
+        case.call_and_validate(base_url=url, headers=JSON, excluded_checks=[positive_data_acceptance], timeout=60)
 
     holds()

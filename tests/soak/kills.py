@@ -164,7 +164,7 @@ class World:
             hatched.wait(after)
         except subprocess.TimeoutExpired:
             hatched.kill()
-            hatched.wait(10)
+            hatched.wait(60)
             mode = INSTANT if failpoint is not None else mode
         assert hatched.returncode == -signal.SIGKILL, f"it ended by itself: {hatched.returncode}{daemon.evidence()}"
         assert_nothing_to_complain(daemon)

@@ -114,7 +114,7 @@ class Nest:
             return
         told = os.read(pipe, 65536)
         if not told:
-            raise AssertionError(f"the nest is gone: {self.process.wait(5)}")
+            raise AssertionError(f"the nest is gone: {self.process.wait(60)}")
         *lines, self._rest = (self._rest + told).split(b"\n")
         for line in lines:
             self._take_in(json.loads(line))
@@ -147,10 +147,10 @@ def nest_in(folder: Path) -> Iterator[Nest]:
         assert process.stdout is not None
         process.stdin.close()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(60)
         process.stdout.close()
 
 

@@ -29,7 +29,7 @@ def test_a_log_cut_anywhere_is_an_earlier_state(ground: Playground, tmp_path: Pa
     ground.simulate(Plan(seed=3, kills=0))
     # So early that nothing has been copied from the log into the file.
     daemon = ground.start(Failpoint(AFTER, 20))
-    assert daemon.process.wait(30) == -signal.SIGKILL
+    assert daemon.process.wait(60) == -signal.SIGKILL
     (tmp_path / "copy").mkdir()
     (tmp_path / "look").mkdir()
     whole_book = look(ground.state, tmp_path / "look")
