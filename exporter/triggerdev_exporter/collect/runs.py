@@ -1,7 +1,7 @@
 """Runs: the newest, the open ones, how those that left ended, and what was missed while we were away.
 
 One step, in this order: read the open set; walk from the newest run down to what is covered; settle the runs that are
-no longer open; go on with the past; enrich. Pages are committed as they come, a few at a time, so an error ends the
+no longer open; enrich; go on with the past. Pages are committed as they come, a few at a time, so an error ends the
 step and costs nothing that was read. What a page changes is decided in `ledger/`; here is only who is asked, in which
 order, and when to stop.
 """
@@ -77,8 +77,14 @@ class RunsCollector:
                 # One run that cannot be read must not keep us from the past for ever; the tick has failed all the same.
                 unsettled = error
         self._weigh_view(now, listed_open)
+        looked_back = _coverage(journal).looked_back
+        if looked_back:
+            # As its priority is: a long past would leave nothing of our share for it.
+            await self._enricher.step(now)
         await self._read_the_past(dialect, journal, now)
-        await self._enricher.step(now)
+        if not looked_back:
+            # A first look-back finds the runs that it tells of.
+            await self._enricher.step(now)
         await self._forget(journal, now)
         if unsettled is not None:
             raise unsettled
