@@ -121,6 +121,30 @@ def test_it_listens_where_service_and_probes_ask(ci: Rendered) -> None:
         assert ci.container[name]["httpGet"]["port"] == port["name"]
 
 
+def test_an_outage_of_the_api_restarts_nothing(ci: Rendered) -> None:
+    """Only readiness asks whether there is data."""
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    paths = [ci.container[name]["httpGet"]["path"] for name in probes]
+    assert paths == ["/-/healthy", "/-/healthy", "/-/ready"]
+
+
+def test_there_are_never_two_that_count(ci: Rendered) -> None:
+    spec = ci.workload["spec"]
+    assert spec["replicas"] == 1
+    if ci.workload["kind"] == "Deployment":
+        assert spec["strategy"] == {"type": "Recreate"}
+    else:
+        # With OrderedReady the correction of a pod that never gets ready would not be rolled out.
+        assert spec["podManagementPolicy"] == "Parallel"
+
+
+def test_files_are_read_by_the_group_of_the_pod(ci: Rendered) -> None:
+    """They belong to root, and fsGroup gives them to the group."""
+    kinds = ("configMap", "secret", "projected")
+    modes = [volume[kind]["defaultMode"] for volume in ci.pod["spec"]["volumes"] for kind in kinds if kind in volume]
+    assert set(modes) == {0o440}
+
+
 def test_what_it_writes_lies_on_what_is_mounted(ci: Rendered) -> None:
     mounts = {mount["mountPath"]: mount for mount in ci.container["volumeMounts"]}
     assert str(Path(ci.config["state"]).parent) in mounts
