@@ -131,8 +131,7 @@ def _prepare(path: Path, connection: sqlite3.Connection, kind: FileKind) -> None
         if damage != "ok":
             raise kind.error(_damaged(path, kind, str(damage)))
     # FULL: a commit that was told to memory is on the disk, whatever happens to the machine.
-    # 8 MiB of pages, when there are as many: a transaction of many runs changes more than the usual two hold.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 1000", "cache_size = -8192"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 1000"):
         connection.execute(f"PRAGMA {pragma}")
     if is_empty:
         with connection:
