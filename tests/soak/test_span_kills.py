@@ -40,6 +40,10 @@ def test_kills_lose_no_span_and_change_none(ground: Playground, protocol: str) -
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.grpc}" if protocol == "grpc" else endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
         }
+        # Counting begins before the first kill, so that there is enough to lose however slow the machine is.
+        first = ground.run()
+        wait_until(first.birth, "it counts", first)
+        assert first.end() == 0
         world = World(ground, plan)
         for _ in range(plan.kills):
             world.kill_once()
