@@ -159,6 +159,12 @@ def test_faults_know_every_endpoint() -> None:
         Faults().on("nope")
 
 
+@pytest.mark.parametrize(("what", "says"), [({"deny": 500}, "deny is 401 or 403"), ({"cut": "jso"}, "cut is json or")])
+def test_a_fault_that_would_do_nothing_is_refused(what: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Faults().on("runs", **what)
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(("what", "status"), [({"deny": 401}, 401), ({"deny": 403}, 403), ({"status": 502}, 502)])
 async def test_one_endpoint_fails_alone(client: Client, endpoint: str, what: dict[str, int], status: int) -> None:

@@ -46,6 +46,13 @@ class EndpointFault:
     latency_s: float = 0.0
     times: int | None = None
 
+    def __post_init__(self) -> None:
+        # A fault that does nothing makes a test that proves nothing.
+        if self.deny not in (None, 401, 403):
+            raise ValueError(f"deny is 401 or 403, not {self.deny}; other statuses are status")
+        if self.cut not in ("", "json", "connection"):
+            raise ValueError(f"cut is json or connection, not {self.cut}")
+
 
 @dataclass
 class Faults:
