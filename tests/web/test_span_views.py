@@ -46,8 +46,8 @@ async def told(client: Any) -> dict[str, Any]:
         return spans
 
 
-async def shown(client: Any) -> str:
-    async with client.get("/targets") as response:
+async def shown(client: Any, path: str = "/targets") -> str:
+    async with client.get(path) as response:
         bare = re.sub(r"<[^>]*>", "", await response.text())
         return " ".join(html.unescape(bare).split())
 
@@ -81,6 +81,7 @@ async def test_a_collector_that_takes_nothing(tmp_path: Path) -> None:
             f"failing {receiver.http} takes none since 2025-10-09 08:56 UTC (2 min): unavailable: HTTP 503 come back "
             "later. Runs that wait on disk and are sent again, each until 1 h after its end: 1."
         ) in await shown(client)
+        assert f"failing {receiver.http} takes none since 2025-10-09 08:56 UTC (2 min). Why" in await shown(client, "/")
         await tracer.export()
         assert (await told(client))["state"] == "ok"
 
@@ -93,6 +94,7 @@ async def test_what_was_refused_for_good(tmp_path: Path) -> None:
         page = await shown(client)
         assert "It refused some for good: HTTP 400 no such tenant." in page
         assert "Not exported: 3 refused." in page
+        assert f"refused {receiver.http} refused some for good. Why" in await shown(client, "/")
         await ends(tracer)
         await tracer.export()
         assert ((await told(client))["state"], (await told(client))["dropped"]) == ("ok", {"refused": 3})
@@ -104,5 +106,5 @@ async def test_nothing_is_said_where_none_are_exported(tmp_path: Path) -> None:
         async with stage.serving() as client:
             await daemon.poll()
             assert await told(client) is None
-            assert "spans" not in await shown(client)
+            assert "spans" not in await shown(client) + await shown(client, "/")
         await stage.witness.close()
