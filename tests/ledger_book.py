@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.ledger import Ledger
-from triggerdev_exporter.ledger.news import Draft, News
+from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.statuses import RunStatus

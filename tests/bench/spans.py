@@ -36,7 +36,7 @@ from triggerdev_exporter.app import open_targets, running
 from triggerdev_exporter.clock import SECOND, Instant, SystemClock
 from triggerdev_exporter.config.addresses import Listen
 from triggerdev_exporter.config.model import Alerts, Config, Intervals, Quota, Target, Traces, Web
-from triggerdev_exporter.ledger.news import Draft
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.simulator.command import start_simulator

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ledger_book import BIRTH, Book, a_run
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import limits
-from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.run_news import sight
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.ledger.tally import BOUNDS_MS, Histogram, regrouped

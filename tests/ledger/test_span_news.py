@@ -9,11 +9,12 @@ import pytest
 
 from ledger_book import BIRTH, Book, a_run
 from triggerdev_exporter.clock import HOUR
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Coverage, Kind
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.ledger import Ledger
-from triggerdev_exporter.ledger.news import Draft, hashes
 from triggerdev_exporter.ledger.run_news import enrich, sight
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.span_news import accepted, give_up, retrieved, seal_as_they_are
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.store import open_store

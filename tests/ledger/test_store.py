@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from ledger_book import BIRTH, a_run
 from triggerdev_exporter.errors import StateError
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Coverage, Gap, Kind, ScheduleFacts
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.lock import StateLock
-from triggerdev_exporter.ledger.news import HORIZON, Draft, hashes
 from triggerdev_exporter.ledger.run_news import sight
+from triggerdev_exporter.ledger.settled import HORIZON, hashes
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.records import Run
 

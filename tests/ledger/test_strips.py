@@ -16,12 +16,13 @@ from ledger_book import BIRTH, Book, a_run
 from triggerdev_alerts.signals import ENDINGS
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND
 from triggerdev_exporter.ledger import sketch
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Coverage, Kind, StripFacts
 from triggerdev_exporter.ledger.journal import Journal
 from triggerdev_exporter.ledger.ledger import Ledger
 from triggerdev_exporter.ledger.limits import OTHER, limits
-from triggerdev_exporter.ledger.news import Draft, hashes
 from triggerdev_exporter.ledger.run_news import enrich, sight
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.store import Store, open_store
 from triggerdev_exporter.ledger.strips import ENDED, About, Family, Sketch, Strip, Track, strip_of_key
 from triggerdev_exporter.records import Enrichment, Run

@@ -12,8 +12,8 @@ from readings_stage import needs_for
 from story import KEY, Daemon, Story, tell
 from triggerdev_alerts.signals import ENDINGS, SIGNALS, Answer, Blind, Question, Readings, Unknown
 from triggerdev_exporter.clock import HOUR, MINUTE, SECOND
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Coverage, Gap, Kind
-from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.readings.signals import LedgerSignals
 
 FINISHED = Question("runs_finished", ("task",), window=15 * MINUTE, statuses=ENDINGS)

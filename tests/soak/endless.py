@@ -28,8 +28,8 @@ from triggerdev_exporter.app import collectors_of, open_targets
 from triggerdev_exporter.clock import MINUTE, SECOND, iso
 from triggerdev_exporter.collect.collector import Collector, tick
 from triggerdev_exporter.config.model import Config, Quota, Target
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Kind
-from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.store import open_store
 from triggerdev_exporter.metrics.negotiation import Format
 from triggerdev_exporter.metrics.page import Page

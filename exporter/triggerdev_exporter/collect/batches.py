@@ -7,8 +7,9 @@ from typing import ClassVar
 from triggerdev_exporter.api.calls import Priority
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.errors import NotFound
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Kind
-from triggerdev_exporter.ledger.news import Draft, hashes
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.thing_news import batch_not_found, batch_sight, follow_batches
 from triggerdev_exporter.target import Target
 

@@ -8,8 +8,9 @@ from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.collect.suspicion import Suspicion
 from triggerdev_exporter.collect.walk import pages
 from triggerdev_exporter.errors import NotFound
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Kind
-from triggerdev_exporter.ledger.news import Draft, hashes
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.thing_news import deployment_gone, deployment_sight
 from triggerdev_exporter.records import Deployment
 from triggerdev_exporter.target import Target

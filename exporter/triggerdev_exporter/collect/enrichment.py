@@ -13,10 +13,12 @@ import msgspec
 from triggerdev_exporter.api.calls import Dialect, Priority
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.errors import ApiError, Forbidden, NotFound, Unauthorized
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.journal import Journal
-from triggerdev_exporter.ledger.news import Draft, News, hashes
+from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.run_news import enrich
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.thing_news import follow_batches
 from triggerdev_exporter.records import Enrichment
 from triggerdev_exporter.target import LOOK_AGAIN, Target

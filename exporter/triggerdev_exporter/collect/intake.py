@@ -16,10 +16,12 @@ import msgspec
 from triggerdev_exporter.clock import Instant
 from triggerdev_exporter.errors import ApiError
 from triggerdev_exporter.ledger import coverage as cover
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Coverage, Kind
 from triggerdev_exporter.ledger.journal import Journal
-from triggerdev_exporter.ledger.news import Draft, News, hashes
+from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.run_news import sight
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.thing_news import follow_batches
 from triggerdev_exporter.records import Run
 from triggerdev_exporter.target import Target

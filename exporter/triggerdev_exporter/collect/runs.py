@@ -33,9 +33,10 @@ from triggerdev_exporter.errors import (
     Unreadable,
 )
 from triggerdev_exporter.ledger import coverage as cover
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Coverage, Gap, Kind
 from triggerdev_exporter.ledger.journal import Journal
-from triggerdev_exporter.ledger.news import HORIZON, Draft
+from triggerdev_exporter.ledger.settled import HORIZON
 from triggerdev_exporter.records import Page, Run
 from triggerdev_exporter.target import Target
 

@@ -9,8 +9,8 @@ from triggerdev_exporter.collect.walk import pages
 from triggerdev_exporter.errors import NotFound
 from triggerdev_exporter.ledger import coverage as cover
 from triggerdev_exporter.ledger.journal import Journal
-from triggerdev_exporter.ledger.news import HORIZON
 from triggerdev_exporter.ledger.run_news import not_found
+from triggerdev_exporter.ledger.settled import HORIZON
 from triggerdev_exporter.target import Target
 
 LONGEST_WAIT = 10 * MINUTE

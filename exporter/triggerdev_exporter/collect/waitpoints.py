@@ -8,8 +8,9 @@ from triggerdev_exporter.api.calls import Priority
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.collect.walk import pages
 from triggerdev_exporter.errors import HttpFailed, NotFound
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Cursor, Kind
-from triggerdev_exporter.ledger.news import Draft, hashes
+from triggerdev_exporter.ledger.settled import hashes
 from triggerdev_exporter.ledger.thing_news import token_not_found, token_sight
 from triggerdev_exporter.records import WaitpointToken
 from triggerdev_exporter.target import Target

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Kind
 from triggerdev_exporter.ledger.ledger import Ledger
-from triggerdev_exporter.ledger.news import Draft, News
+from triggerdev_exporter.ledger.news import News
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.ledger.store import Store
 from triggerdev_exporter.ledger.strips import Strip, strip_of_key

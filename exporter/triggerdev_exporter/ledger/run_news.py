@@ -14,10 +14,12 @@ import msgspec
 
 from triggerdev_exporter.clock import MINUTE, Instant
 from triggerdev_exporter.ledger.coverage import is_covered
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import KEPT_FAILURES, Kind, OpenRun, Slot, TaskFacts
 from triggerdev_exporter.ledger.limits import OTHER
-from triggerdev_exporter.ledger.news import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD, Draft, Noted
+from triggerdev_exporter.ledger.news import Noted
 from triggerdev_exporter.ledger.recent import Ended
+from triggerdev_exporter.ledger.settled import ATTEMPTS_DUE, HORIZON, REOPENED_TOLD
 from triggerdev_exporter.ledger.sketch import code_of
 from triggerdev_exporter.ledger.slots import note_run, slot_key
 from triggerdev_exporter.ledger.span_news import enriched, run_ends

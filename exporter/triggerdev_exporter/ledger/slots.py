@@ -16,8 +16,8 @@ import msgspec
 from cronsim import CronSim, CronSimError
 
 from triggerdev_exporter.clock import DAY, HOUR, MINUTE, Instant
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Kind, ScheduleFacts, Slot
-from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.records import Schedule
 
 Span = tuple[Instant, Instant]

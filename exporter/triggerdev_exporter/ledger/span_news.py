@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.exemplars import Exemplar
 from triggerdev_exporter.ledger.facts import EndedRoot, Kind
-from triggerdev_exporter.ledger.news import Draft
 from triggerdev_exporter.ledger.span_rows import SpanRow
 from triggerdev_exporter.records import Batch, Enrichment, Run
 from triggerdev_exporter.spans.due import BatchDue, Due, Origin, RunDue

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import msgspec
 
 from triggerdev_exporter.clock import Instant
+from triggerdev_exporter.ledger.draft import Draft
 from triggerdev_exporter.ledger.facts import Cursor, Kind, OpenBatch, OpenDeployment, OpenToken
-from triggerdev_exporter.ledger.news import HORIZON, Draft
 from triggerdev_exporter.ledger.run_news import VANISH_AFTER
+from triggerdev_exporter.ledger.settled import HORIZON
 from triggerdev_exporter.ledger.span_news import batch_ends
 from triggerdev_exporter.ledger.strips import BATCHES, FAILED_ITEMS, ITEMS, About, Family
 from triggerdev_exporter.records import Batch, Deployment, WaitpointToken
