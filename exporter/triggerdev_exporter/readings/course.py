@@ -44,10 +44,6 @@ class Span:
     last: int
     told: tuple[bool, ...]
 
-    @property
-    def from_instant(self) -> Instant:
-        return (self.last - BARS) * BAR
-
 
 def span_of(ledger: Ledger, at: Instant) -> Span:
     """The bars up to `at` (server time). One is told if somebody has read all of it that is over."""
